@@ -1,0 +1,1 @@
+"""assay: a pre-training research lab in which only verified gains count."""

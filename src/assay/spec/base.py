@@ -1,0 +1,114 @@
+"""Frozen models, canonical JSON, content hashes, and reading TOML with errors a person can act on."""
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from assay.spec.errors import UserError
+
+_EXPECTED = {
+    "extra_forbidden": "no such key",
+    "missing": "this key is required",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "a text in quotes",
+    "bool_type": "true or false",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "tuple_type": "a list",
+    "list_type": "a list",
+}
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, finite numbers only."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def sha256_text(text: str) -> str:
+    """Hex SHA-256 of a text's UTF-8 bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Frozen(BaseModel):
+    """Base of every specification: immutable, strict, no unknown keys, content-hashed."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True
+    )
+
+    def identity(self) -> dict[str, Any]:
+        """What the hash covers: only fields that differ from their default.
+
+        So adding a field later, whose default means "as before", leaves every old hash as it was.
+        """
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    @property
+    def hash(self) -> str:
+        """Content hash: 16 hex digits of SHA-256 over the canonical JSON of `identity()`."""
+        return sha256_text(canonical_json(self.identity()))[:16]
+
+    @classmethod
+    def parse(cls, data: Any, where: str) -> Self:
+        """Validate plain data; on failure one sentence that names `where`, the key and what was expected.
+
+        Raises:
+            UserError: the data do not fit.
+        """
+        try:
+            return cls.model_validate_json(json.dumps(data, default=str))
+        except ValidationError as error:
+            raise UserError(explain(error, where)) from None
+        except ValueError as error:  # json.dumps on something that JSON cannot say
+            raise UserError(f"{where}: {error}") from None
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Self:
+        """Read and validate a TOML file. Raises `UserError` naming file, key and what was expected."""
+        return cls.parse(read_toml(path), str(path))
+
+    def to_toml(self) -> str:
+        """TOML text of every field that is not None, defaults included; reads back to an equal model."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def explain(error: ValidationError, where: str) -> str:
+    """One sentence for the first problem in a pydantic error, naming the key and what was expected."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "the whole file"
+    kind = first["type"]
+    if kind == "extra_forbidden":
+        sentence = f"{where}: unknown key '{key}'; remove it or correct its spelling"
+    elif kind == "missing":
+        sentence = f"{where}: key '{key}' is missing; it is required"
+    elif kind == "value_error":
+        message = first["msg"].removeprefix("Value error, ")
+        sentence = f"{where}: {message}" if key == "the whole file" else f"{where}: key '{key}': {message}"
+    else:
+        expected = _EXPECTED.get(kind) or first["msg"].removeprefix("Input should be ")
+        sentence = f"{where}: key '{key}' should be {expected}, but is {first.get('input')!r}"
+    more = error.error_count() - 1
+    return sentence + (f" (and {more} more problem{'s' if more > 1 else ''})" if more else "")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file into plain data. Raises `UserError` when it is missing or malformed."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder; a TOML file was expected") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from None

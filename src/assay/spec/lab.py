@@ -1,0 +1,151 @@
+"""`lab.toml`: everything a person decides about a lab."""
+
+from pydantic import Field, field_validator, model_validator
+
+from assay.spec.base import Frozen
+from assay.spec.recipe import Recipe
+from assay.spec.registry import names
+from assay.spec.scale import Scale
+from assay.spec.search import Range, Space
+
+
+class Limits(Frozen):
+    """What no candidate may exceed at any scale of the ladder."""
+
+    parameters: int = Field(50_000_000, gt=0)
+    memory_mb: float = Field(4_000.0, gt=0)
+    step_ms: float = Field(2_000.0, gt=0, description="median time of a training step")
+
+
+class EvidenceSettings(Frozen):
+    """How proposals are judged. Changing it later is recorded in the ledger."""
+
+    fdr: float = Field(0.05, gt=0, lt=1, description="false discovery rate over the campaign's whole life")
+    pairs: int = Field(20, ge=3, le=200, description="most seed pairs at one scale")
+    confirm_pairs: int = Field(20, ge=3, le=200, description="most seed pairs at the confirmation scale")
+    screen_pairs: int = Field(2, ge=2, description="pairs before a candidate that looks no better is dropped")
+    screen_stop: float = Field(0.05, gt=0, description="stop a first run whose loss is this fraction worse half-way")
+    min_effect: float = Field(0.25, gt=0, description="smallest effect worth having, per cent of the score")
+    measure_pairs: int = Field(2, ge=0, description="pairs at the largest scale, for the compute multiplier")
+
+
+class ClaudeSettings(Frozen):
+    """The Claude researcher. The key comes from ANTHROPIC_API_KEY and is never stored."""
+
+    model: str = "claude-opus-4-5"
+    max_tokens: int = Field(8_000, gt=0)
+    retries: int = Field(4, ge=0, description="retries after overload, rate limits and broken connections")
+    timeout_seconds: float = Field(120.0, gt=0)
+    budget_usd: float = Field(5.0, ge=0, description="most the lab ever spends on this researcher")
+    usd_per_million_input: float = Field(5.0, ge=0)
+    usd_per_million_output: float = Field(25.0, ge=0)
+    base_url: str = Field("", description="another server that speaks the Messages API; empty: Anthropic's")
+    fallback: bool = Field(False, description="go on with the embedded researchers when Claude cannot be reached")
+
+
+class ResearcherSettings(Frozen):
+    """Who proposes. A person's or agent's proposals (`assay propose`) always come first."""
+
+    use: tuple[str, ...] = Field(("known", "tpe"), min_length=1, description="asked in turn; a silent one is skipped")
+    claude: ClaudeSettings = ClaudeSettings()
+
+    @field_validator("use")
+    @classmethod
+    def _names(cls, use: tuple[str, ...]) -> tuple[str, ...]:
+        for name in use:
+            if name not in names("researcher"):
+                raise ValueError(f"no researcher is called '{name}'; known are: {', '.join(names('researcher'))}")
+        return use
+
+
+class ExecutionSettings(Frozen):
+    """Where runs happen."""
+
+    executor: str = "local"
+    workers: int = Field(0, ge=0, description="runs at a time; 0: one a core")
+    in_flight: int = Field(2, ge=1, description="proposals under test at a time")
+    command: tuple[str, ...] = Field((), description="external trainer instead of the built-in one; {run} is run.json")
+
+    @field_validator("executor")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if value not in names("executor"):
+            raise ValueError(f"no executor is called '{value}'; known are: {', '.join(names('executor'))}")
+        return value
+
+
+class Costs(Frozen):
+    """What compute costs, so that money can be a budget."""
+
+    usd_per_core_hour: float = Field(0.0, ge=0)
+
+
+class CorpusSettings(Frozen):
+    """The corpus, as `assay init` built it. Changing it means a new lab."""
+
+    id: str = Field(description="content hash of the tokenised corpus in corpora/")
+    score_weights: dict[str, float] = Field(min_length=1, description="weight of each domain in the deciding score")
+
+    @field_validator("score_weights")
+    @classmethod
+    def _weights(cls, weights: dict[str, float]) -> dict[str, float]:
+        if min(weights.values()) < 0 or sum(weights.values()) <= 0:
+            raise ValueError("weights are zero or more, and at least one is positive")
+        return weights
+
+
+DEFAULT_LADDER = (
+    Scale(name="small", width=64, depth=2, flops=1.2e11),
+    Scale(name="medium", width=96, depth=3, flops=4.8e11),
+    Scale(name="large", width=128, depth=4, flops=1.92e12),
+)
+
+DEFAULT_SEARCH: Space = {
+    "optimiser.name": ("adamw", "muon"),
+    "optimiser.lr": Range(low=1e-4, high=2e-2, log=True),
+    "optimiser.muon_lr": Range(low=2e-3, high=1e-1, log=True),
+    "optimiser.beta2": (0.9, 0.95, 0.98, 0.99, 0.995),
+    "optimiser.weight_decay": (0.0, 0.01, 0.03, 0.1, 0.2),
+    "optimiser.grad_clip": (0.0, 0.5, 1.0),
+    "schedule.name": ("cosine", "linear", "wsd"),
+    "schedule.warmup": (0.01, 0.02, 0.05, 0.1),
+    "schedule.decay": (0.1, 0.2, 0.4, 0.6),
+    "schedule.final": (0.0, 0.05, 0.1),
+    "model.position": ("learned", "rope"),
+    "model.norm": ("layernorm", "rmsnorm"),
+    "model.qk_norm": (False, True),
+    "model.mlp": ("gelu", "relu2", "swiglu"),
+    "model.mlp_ratio": (2.0, 2.75, 3.0, 4.0),
+    "model.head_dim": (16, 32),
+    "model.query_heads_per_kv": (1, 2),
+    "model.width_ratio": (0.5, 1.0, 1.5),
+    "model.depth_ratio": (0.5, 1.0, 1.5, 2.0),
+    "model.tied_embeddings": (False, True),
+    "data.context": (32, 64, 128, 256),
+    "data.batch": (2, 4, 6, 12, 24),
+    "data.mixture": Range(low=0.0, high=1.0),
+}
+
+
+class LabConfig(Frozen):
+    """All of `lab.toml`."""
+
+    name: str = Field(min_length=1)
+    seed: int = Field(0, ge=0, description="decides every seed of the campaign")
+    corpus: CorpusSettings
+    start: Recipe = Field(Recipe(), description="generation 0; the default is nanoGPT's published defaults")
+    ladder: tuple[Scale, ...] = Field(DEFAULT_LADDER, min_length=2)
+    search: Space = Field(DEFAULT_SEARCH, min_length=1)
+    limits: Limits = Limits()
+    evidence: EvidenceSettings = EvidenceSettings()
+    researchers: ResearcherSettings = ResearcherSettings()
+    execution: ExecutionSettings = ExecutionSettings()
+    costs: Costs = Costs()
+
+    @model_validator(mode="after")
+    def _ladder(self) -> "LabConfig":
+        if any(a.flops >= b.flops for a, b in zip(self.ladder, self.ladder[1:], strict=False)):
+            raise ValueError("'ladder' should rise in flops from one scale to the next")
+        if len({scale.name for scale in self.ladder}) < len(self.ladder):
+            raise ValueError("two scales of 'ladder' have the same name")
+        return self

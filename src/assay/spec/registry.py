@@ -1,0 +1,50 @@
+"""The one place where every implementation announces itself.
+
+To add a strategy, gate, executor, optimiser or schedule: write one file in the folder of its kind, add one
+line here, and run the conformance suite of its kind (`tests/conformance`). Entries are import paths, so
+that naming an implementation never loads it (no torch for `assay status`).
+"""
+
+from importlib import import_module
+from typing import Any
+
+REGISTRY: dict[str, dict[str, str]] = {
+    "optimiser": {
+        "adamw": "assay.training.optimisers.adamw:build",
+        "muon": "assay.training.optimisers.muon:build",
+    },
+    "optimiser_flops": {  # matrix-product FLOPs of one update of one (out, in) matrix
+        "adamw": "assay.spec.optimiser_flops:elementwise",
+        "muon": "assay.spec.optimiser_flops:newton_schulz",
+    },
+    "schedule": {
+        "cosine": "assay.training.schedules.cosine:factor",
+        "linear": "assay.training.schedules.linear:factor",
+        "wsd": "assay.training.schedules.wsd:factor",
+    },
+    "researcher": {
+        "known": "assay.researchers.known:Known",
+        "tpe": "assay.researchers.tpe:Tpe",
+        "random": "assay.researchers.random_search:RandomSearch",
+        "claude": "assay.researchers.claude:Claude",
+    },
+    "executor": {
+        "local": "assay.execution.local:LocalExecutor",
+        "simulated": "assay.execution.simulated:SimulatedExecutor",
+    },
+    "gate": {
+        "limits": "assay.governance.gates.limits:Limits",
+        "transfer": "assay.governance.gates.transfer:Transfer",
+    },
+}
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Names registered for a kind, in order of registration."""
+    return tuple(REGISTRY[kind])
+
+
+def load(kind: str, name: str) -> Any:
+    """Import and return one implementation. Raises `KeyError` for a name that is not registered."""
+    module, _, attribute = REGISTRY[kind][name].partition(":")
+    return getattr(import_module(module), attribute)

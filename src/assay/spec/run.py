@@ -1,0 +1,97 @@
+"""Runs: one training of a recipe at a scale with a seed; and what comes back from one."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from assay.spec.base import Frozen
+from assay.spec.recipe import Recipe
+from assay.spec.scale import Scale
+
+
+class Seed(Frozen):
+    """Two numbers that can be varied apart."""
+
+    init: int = Field(ge=0, description="initialisation of the weights")
+    data: int = Field(ge=0, description="order of the data")
+
+
+class Run(Frozen):
+    """One training. Its hash is its identity: the same run is never paid for twice."""
+
+    recipe: Recipe
+    scale: Scale
+    seed: Seed
+    repeat: int = Field(0, ge=0, description="counts repetitions that measure nondeterminism")
+    corpus: str = Field(description="hash of the tokenised corpus, its held-out spans included")
+    trainer: str = Field(description="trainer, library versions and device; compared runs never cross them")
+
+    def identity(self) -> dict[str, Any]:
+        return {
+            "recipe": self.recipe.identity(),
+            "scale": self.scale.identity(),
+            "seed": self.seed.model_dump(),
+            "repeat": self.repeat,
+            "corpus": self.corpus,
+            "trainer": self.trainer,
+        }
+
+
+class RunOrder(Frozen):
+    """`run.json`: all that a trainer is told, next to which it writes everything it has to say."""
+
+    run: Run
+    run_hash: str
+    corpus_dir: str = Field(description="absolute path of the tokenised corpus")
+    vocab: int
+    stop_at_step: int | None = Field(None, description="pause, with a checkpoint, once this step is done")
+    checkpoint_seconds: float = Field(30.0, description="at most this long between checkpoints")
+    command: tuple[str, ...] = Field((), description="external trainer; {run} stands for the path of run.json")
+
+
+class TrainingResult(Frozen):
+    """`result.json`: how a training ended. `paused` has a checkpoint to go on from."""
+
+    status: Literal["finished", "diverged", "paused"]
+    steps: int = Field(description="steps done")
+    tokens: int
+    flops: float
+    loss: float | None = Field(None, description="mean training loss of the last tenth, nats a token; None if not finite")
+    half_loss: float | None = Field(None, description="mean training loss of the tenth of the run that ends half-way")
+    seconds: float = Field(0.0, description="time in training over all attempts")
+    step_ms: float = Field(0.0, description="median step time")
+    peak_memory_mb: float = 0.0
+    parameters: int = 0
+    environment: dict[str, str] = {}
+
+
+class Scores(Frozen):
+    """`scores.json`: what the evaluation process measured on the held-out spans."""
+
+    bits_per_byte: dict[str, float] = Field(description="per domain, on the same byte spans for every run")
+    bytes: dict[str, int]
+    checkpoint: str = Field(description="SHA-256 of the weights that were scored")
+    seconds: float = 0.0
+
+
+Status = Literal["queued", "running", "paused", "finished", "diverged", "failed", "cancelled"]
+
+
+class Outcome(Frozen):
+    """A finished run as the deciding code sees it."""
+
+    status: Literal["finished", "diverged", "failed", "paused"]
+    score: float | None = Field(None, description="mean bits per byte with the lab's fixed weights; None unless finished")
+    domains: dict[str, float] = {}
+    flops: float = 0.0
+    seconds: float = 0.0
+    step_ms: float = 0.0
+    memory_mb: float = 0.0
+    half_loss: float | None = Field(None, description="training loss half-way, nats a token")
+    message: str = Field("", description="why it failed, with its log's end")
+
+
+def weighted_score(bits_per_byte: dict[str, float], weights: dict[str, float]) -> float:
+    """The number that decides: mean bits per byte with weights fixed when the lab was made."""
+    total = sum(weights.values())
+    return sum(bits_per_byte[domain] * weight for domain, weight in weights.items()) / total

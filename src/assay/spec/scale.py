@@ -1,0 +1,125 @@
+"""Scales, the ladder, and the concrete shape that a recipe takes at a scale, with exact accounting."""
+
+from pydantic import Field
+
+from assay.spec.base import Frozen
+from assay.spec.errors import UserError
+from assay.spec.recipe import Recipe
+from assay.spec.registry import load
+
+
+class Scale(Frozen):
+    """A model size and a compute budget. Every recipe at a scale trains with the same FLOPs."""
+
+    name: str = Field(min_length=1)
+    width: int = Field(gt=0, description="width of the residual stream before the recipe's width_ratio")
+    depth: int = Field(gt=0, description="number of layers before the recipe's depth_ratio")
+    flops: float = Field(gt=0, description="training compute of one run, in FLOPs")
+
+    def identity(self) -> dict[str, object]:
+        """The name does not decide anything, so two labs that name a scale differently agree."""
+        return self.model_dump(mode="json", exclude={"name"})
+
+
+class Shape(Frozen):
+    """A recipe at a scale, in numbers: what the trainer builds and how long it trains."""
+
+    width: int
+    depth: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    mlp_hidden: int
+    context: int
+    batch: int
+    vocab: int
+    parameters: int = Field(description="all trained numbers, embeddings included")
+    flops_per_step: float = Field(description="forward, backward and optimiser")
+    steps: int
+
+    @property
+    def tokens_per_step(self) -> int:
+        return self.context * self.batch
+
+    @property
+    def tokens(self) -> int:
+        return self.steps * self.tokens_per_step
+
+    @property
+    def flops(self) -> float:
+        """Compute of the whole run; within one step of the scale's budget."""
+        return self.steps * self.flops_per_step
+
+    def memory_mb(self) -> float:
+        """Estimated peak memory of training in fp32, in MB, beyond the interpreter and libraries.
+
+        Weights, gradients and two optimiser moments (16 bytes a parameter), and activations that autograd
+        keeps: about 14 residual-stream widths and two MLP widths a layer and token, attention scores, logits.
+        """
+        tokens = self.tokens_per_step
+        layer = tokens * (14 * self.width + 3 * self.mlp_hidden) + self.batch * self.heads * self.context**2
+        return (16 * self.parameters + 4 * (self.depth * layer + 3 * tokens * self.vocab)) / 1e6
+
+
+def matrices(recipe: Recipe, width: int, mlp_hidden: int, kv_width: int) -> list[tuple[int, int]]:
+    """Shapes (out, in) of the weight matrices of one layer."""
+    attention = [(width + 2 * kv_width, width), (width, width)]
+    up = 2 * mlp_hidden if recipe.model.mlp == "swiglu" else mlp_hidden
+    return [*attention, (up, width), (width, mlp_hidden)]
+
+
+def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:
+    """The concrete model and number of steps of a recipe at a scale.
+
+    Matrix multiplications count 2 FLOPs a weight and token forward and twice that backward (Kaplan et al.
+    2020, section 2.1); attention scores and their use count 4·width·context a token forward, the causal mask
+    not discounted (as PyTorch's counter does); the optimiser's own matrix products are added, because at small
+    batches Muon's are not small. Element-wise work is left out.
+
+    Raises:
+        UserError: the model cannot be built, or the budget is too small for a single step.
+    """
+    model, data = recipe.model, recipe.data
+    width = round(scale.width * model.width_ratio)
+    depth = max(1, round(scale.depth * model.depth_ratio))
+    if width % model.head_dim:
+        raise UserError(
+            f"this recipe cannot be built at scale '{scale.name}': width {width} is not a multiple of "
+            f"model.head_dim {model.head_dim}, so the heads do not divide it; change model.head_dim or "
+            f"model.width_ratio"
+        )
+    heads = width // model.head_dim
+    if heads % model.query_heads_per_kv:
+        raise UserError(
+            f"this recipe cannot be built at scale '{scale.name}': {heads} query heads cannot share key/value "
+            f"heads in groups of {model.query_heads_per_kv}; model.query_heads_per_kv must divide {heads}"
+        )
+    if model.position == "rope" and model.head_dim % 2:
+        raise UserError(f"this recipe cannot be built: RoPE needs an even model.head_dim, not {model.head_dim}")
+    kv_heads = heads // model.query_heads_per_kv
+    mlp_hidden = max(1, round(width * model.mlp_ratio))
+    layer = matrices(recipe, width, mlp_hidden, kv_heads * model.head_dim)
+    layer_weights = sum(rows * columns for rows, columns in layer)
+    biases = sum(rows for rows, _ in layer) if model.bias else 0
+    norm = width * (2 if model.bias and model.norm == "layernorm" else 1)
+    parameters = (
+        depth * (layer_weights + biases + 2 * norm)
+        + norm
+        + vocab * width * (1 if model.tied_embeddings else 2)
+        + (data.context * width if model.position == "learned" else 0)
+    )
+    tokens = data.context * data.batch
+    forward = 2 * (depth * layer_weights + vocab * width) + depth * 4 * width * data.context
+    optimiser = load("optimiser_flops", recipe.optimiser.name)
+    flops_per_step = 3.0 * forward * tokens + float(depth * sum(optimiser(shape) for shape in layer))
+    steps = int(scale.flops // flops_per_step)
+    if steps < 1:
+        raise UserError(
+            f"scale '{scale.name}' allows {scale.flops:.3g} FLOPs, less than the {flops_per_step:.3g} of a single "
+            f"step of this recipe; raise the scale's flops or make data.batch smaller"
+        )
+    return Shape(
+        width=width, depth=depth, heads=heads, kv_heads=kv_heads, head_dim=model.head_dim,
+        mlp_hidden=mlp_hidden, context=data.context, batch=data.batch, vocab=vocab,
+        parameters=parameters, flops_per_step=flops_per_step, steps=steps,
+    )  # fmt: skip
