@@ -41,9 +41,7 @@ def sha256_text(text: str) -> str:
 class Frozen(BaseModel):
     """Base of every specification: immutable, strict, no unknown keys, content-hashed."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
 
     def identity(self) -> dict[str, Any]:
         """What the hash covers: only fields that differ from their default.

@@ -14,10 +14,10 @@ _HELP = "write 20m, 2h, 40runs, 1e15flop or 5usd, or several joined by commas"
 class Budget(Frozen):
     """Hard limits on one call of `assay run`; None means no limit of that sort."""
 
-    runs: int | None = Field(None, gt=0)
-    seconds: float | None = Field(None, gt=0)
-    flops: float | None = Field(None, gt=0)
-    usd: float | None = Field(None, gt=0)
+    runs: int | None = Field(default=None, gt=0)
+    seconds: float | None = Field(default=None, gt=0)
+    flops: float | None = Field(default=None, gt=0)
+    usd: float | None = Field(default=None, gt=0)
 
     @classmethod
     def read(cls, text: str) -> "Budget":

@@ -12,41 +12,41 @@ from assay.spec.search import Range, Space
 class Limits(Frozen):
     """What no candidate may exceed at any scale of the ladder."""
 
-    parameters: int = Field(50_000_000, gt=0)
-    memory_mb: float = Field(4_000.0, gt=0)
-    step_ms: float = Field(2_000.0, gt=0, description="median time of a training step")
+    parameters: int = Field(default=50_000_000, gt=0)
+    memory_mb: float = Field(default=4_000.0, gt=0)
+    step_ms: float = Field(default=2_000.0, gt=0, description="median time of a training step")
 
 
 class EvidenceSettings(Frozen):
     """How proposals are judged. Changing it later is recorded in the ledger."""
 
-    fdr: float = Field(0.05, gt=0, lt=1, description="false discovery rate over the campaign's whole life")
-    pairs: int = Field(20, ge=3, le=200, description="most seed pairs at one scale")
-    confirm_pairs: int = Field(20, ge=3, le=200, description="most seed pairs at the confirmation scale")
-    screen_pairs: int = Field(2, ge=2, description="pairs before a candidate that looks no better is dropped")
-    screen_stop: float = Field(0.05, gt=0, description="stop a first run whose loss is this fraction worse half-way")
-    min_effect: float = Field(0.25, gt=0, description="smallest effect worth having, per cent of the score")
-    measure_pairs: int = Field(2, ge=0, description="pairs at the largest scale, for the compute multiplier")
+    fdr: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate over the campaign's whole life")
+    pairs: int = Field(default=20, ge=3, le=200, description="most seed pairs at one scale")
+    confirm_pairs: int = Field(default=20, ge=3, le=200, description="most seed pairs at the confirmation scale")
+    screen_pairs: int = Field(default=2, ge=2, description="pairs before a candidate that looks no better is dropped")
+    screen_stop: float = Field(default=0.05, gt=0, description="a first run this fraction worse half-way is stopped")
+    min_effect: float = Field(default=0.25, gt=0, description="smallest effect worth having, per cent of the score")
+    measure_pairs: int = Field(default=2, ge=0, description="pairs at the largest scale, for the compute multiplier")
 
 
 class ClaudeSettings(Frozen):
     """The Claude researcher. The key comes from ANTHROPIC_API_KEY and is never stored."""
 
     model: str = "claude-opus-4-5"
-    max_tokens: int = Field(8_000, gt=0)
-    retries: int = Field(4, ge=0, description="retries after overload, rate limits and broken connections")
-    timeout_seconds: float = Field(120.0, gt=0)
-    budget_usd: float = Field(5.0, ge=0, description="most the lab ever spends on this researcher")
-    usd_per_million_input: float = Field(5.0, ge=0)
-    usd_per_million_output: float = Field(25.0, ge=0)
-    base_url: str = Field("", description="another server that speaks the Messages API; empty: Anthropic's")
-    fallback: bool = Field(False, description="go on with the embedded researchers when Claude cannot be reached")
+    max_tokens: int = Field(default=8_000, gt=0)
+    retries: int = Field(default=4, ge=0, description="retries after overload, rate limits and broken connections")
+    timeout_seconds: float = Field(default=120.0, gt=0)
+    budget_usd: float = Field(default=5.0, ge=0, description="most the lab ever spends on this researcher")
+    usd_per_million_input: float = Field(default=5.0, ge=0)
+    usd_per_million_output: float = Field(default=25.0, ge=0)
+    base_url: str = Field(default="", description="another server that speaks the Messages API; empty: Anthropic's")
+    fallback: bool = Field(default=False, description="without Claude, go on with the others")
 
 
 class ResearcherSettings(Frozen):
     """Who proposes. A person's or agent's proposals (`assay propose`) always come first."""
 
-    use: tuple[str, ...] = Field(("known", "tpe"), min_length=1, description="asked in turn; a silent one is skipped")
+    use: tuple[str, ...] = Field(default=("known", "tpe"), min_length=1, description="asked in this order")
     claude: ClaudeSettings = ClaudeSettings()
 
     @field_validator("use")
@@ -62,9 +62,9 @@ class ExecutionSettings(Frozen):
     """Where runs happen."""
 
     executor: str = "local"
-    workers: int = Field(0, ge=0, description="runs at a time; 0: one a core")
-    in_flight: int = Field(2, ge=1, description="proposals under test at a time")
-    command: tuple[str, ...] = Field((), description="external trainer instead of the built-in one; {run} is run.json")
+    workers: int = Field(default=0, ge=0, description="runs at a time; 0: one a core")
+    in_flight: int = Field(default=2, ge=1, description="proposals under test at a time")
+    command: tuple[str, ...] = Field(default=(), description="external trainer; {run} is run.json")
 
     @field_validator("executor")
     @classmethod
@@ -77,7 +77,7 @@ class ExecutionSettings(Frozen):
 class Costs(Frozen):
     """What compute costs, so that money can be a budget."""
 
-    usd_per_core_hour: float = Field(0.0, ge=0)
+    usd_per_core_hour: float = Field(default=0.0, ge=0)
 
 
 class CorpusSettings(Frozen):
@@ -131,11 +131,11 @@ class LabConfig(Frozen):
     """All of `lab.toml`."""
 
     name: str = Field(min_length=1)
-    seed: int = Field(0, ge=0, description="decides every seed of the campaign")
+    seed: int = Field(default=0, ge=0, description="decides every seed of the campaign")
     corpus: CorpusSettings
-    start: Recipe = Field(Recipe(), description="generation 0; the default is nanoGPT's published defaults")
-    ladder: tuple[Scale, ...] = Field(DEFAULT_LADDER, min_length=2)
-    search: Space = Field(DEFAULT_SEARCH, min_length=1)
+    start: Recipe = Field(default=Recipe(), description="generation 0; the default is nanoGPT's published defaults")
+    ladder: tuple[Scale, ...] = Field(default=DEFAULT_LADDER, min_length=2)
+    search: Space = Field(default=DEFAULT_SEARCH, min_length=1)
     limits: Limits = Limits()
     evidence: EvidenceSettings = EvidenceSettings()
     researchers: ResearcherSettings = ResearcherSettings()

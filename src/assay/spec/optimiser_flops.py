@@ -1,7 +1,7 @@
 """FLOPs that an optimiser's update of one (out, in) matrix costs beyond element-wise work."""
 
 
-def elementwise(shape: tuple[int, int]) -> float:
+def elementwise(_shape: tuple[int, int]) -> float:
     """Adam-like updates multiply no matrices."""
     return 0.0
 

@@ -31,13 +31,13 @@ class Proposal(Frozen):
     kind: Kind
     change: dict[str, Any] = Field(min_length=1, description="dotted recipe keys and their new values")
     predicted: Prediction
-    author: str = Field(pattern=r"^(strategy|model|agent|human):.+", description="strategy:…, model:…, agent:… or human:…")
+    author: str = Field(pattern=r"^(strategy|model|agent|human):.+", description="for example human:ada")
     citations: tuple[str, ...] = ()
 
     @field_validator("change", mode="before")
     @classmethod
     def _flat(cls, change: Any) -> Any:
-        return flatten(change) if isinstance(change, dict) else change
+        return flatten(change) if isinstance(change, dict) else change  # pyright: ignore[reportUnknownArgumentType]
 
 
 class Registered(Frozen):
@@ -50,4 +50,4 @@ class Registered(Frozen):
     candidate: str = Field(description="hash of the changed recipe")
     cost_flops: float = Field(description="expected compute to a verdict")
     level: float = Field(description="error level that e-LOND grants this test")
-    retest_of: int | None = Field(None, description="number of the proposal that was supported against an older champion")
+    retest_of: int | None = Field(default=None, description="number of the test that an older champion had lost")

@@ -31,15 +31,15 @@ class View(Frozen):
     config: LabConfig
     champion: Recipe
     generation: int
-    trials: tuple[Trial, ...] = Field((), description="in order of registration")
+    trials: tuple[Trial, ...] = Field(default=(), description="in order of registration")
     generations: tuple[Generation, ...] = ()
-    noise: float | None = Field(None, description="deviation of paired differences so far, per cent of the score")
-    champion_score: float | None = Field(None, description="mean bits per byte at the smallest scale")
-    champion_domains: dict[str, float] = Field({}, description="bits per byte by domain at the smallest scale")
-    domain_tokens: dict[str, int] = Field({}, description="training tokens by domain")
+    noise: float | None = Field(default=None, description="deviation of paired differences, per cent")
+    champion_score: float | None = Field(default=None, description="mean bits per byte at the smallest scale")
+    champion_domains: dict[str, float] = Field(default={}, description="bits per byte by domain at the smallest scale")
+    domain_tokens: dict[str, int] = Field(default={}, description="training tokens by domain")
     flops_spent: float = 0.0
-    budget_left: str = Field("", description="what may still be spent, in words")
-    seed: int = Field(0, description="the only source of randomness; differs from call to call")
+    budget_left: str = Field(default="", description="what may still be spent, in words")
+    seed: int = Field(default=0, description="the only source of randomness; differs from call to call")
 
 
 class Researcher(Protocol):

@@ -6,9 +6,9 @@ Every default is nanoGPT's published setting for small models (its README's CPU 
 the peak. The empty recipe is therefore generation 0. A default's meaning never changes.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from assay.spec.base import Frozen, explain
 from assay.spec.errors import UserError
@@ -26,17 +26,17 @@ def _known(kind: str, value: str) -> str:
 class Model(Frozen):
     """Architecture, stated relative to the scale."""
 
-    width_ratio: float = Field(1.0, gt=0, description="width of the residual stream, times the scale's width")
-    depth_ratio: float = Field(1.0, gt=0, description="number of layers, times the scale's depth")
-    head_dim: int = Field(32, gt=0, description="width of one attention head; must divide the width")
-    query_heads_per_kv: int = Field(1, gt=0, description="grouped-query attention: query heads that share a key/value head")
+    width_ratio: float = Field(default=1.0, gt=0, description="width of the residual stream, times the scale's width")
+    depth_ratio: float = Field(default=1.0, gt=0, description="number of layers, times the scale's depth")
+    head_dim: int = Field(default=32, gt=0, description="width of one attention head; must divide the width")
+    query_heads_per_kv: int = Field(default=1, gt=0, description="query heads that share one key/value head")
     position: Literal["learned", "rope"] = "learned"
-    rope_base: float = Field(10_000.0, gt=1)
+    rope_base: float = Field(default=10_000.0, gt=1)
     norm: Literal["layernorm", "rmsnorm"] = "layernorm"
-    qk_norm: bool = Field(False, description="RMS-normalise queries and keys per head")
+    qk_norm: bool = Field(default=False, description="RMS-normalise queries and keys per head")
     mlp: Literal["gelu", "relu2", "swiglu"] = "gelu"
-    mlp_ratio: float = Field(4.0, gt=0, description="hidden width of the MLP, times the width")
-    bias: bool = Field(False, description="biases in linear layers and LayerNorm")
+    mlp_ratio: float = Field(default=4.0, gt=0, description="hidden width of the MLP, times the width")
+    bias: bool = Field(default=False, description="biases in linear layers and LayerNorm")
     tied_embeddings: bool = True
 
 
@@ -44,14 +44,14 @@ class Optimiser(Frozen):
     """Optimiser and its constants. With Muon, `muon_*` governs hidden matrices and AdamW the rest."""
 
     name: str = "adamw"
-    lr: float = Field(1e-3, gt=0)
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.99, ge=0, lt=1)
-    eps: float = Field(1e-8, gt=0)
-    weight_decay: float = Field(0.1, ge=0)
-    grad_clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
-    muon_lr: float = Field(0.02, gt=0)
-    muon_momentum: float = Field(0.95, ge=0, lt=1)
+    lr: float = Field(default=1e-3, gt=0)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.99, ge=0, lt=1)
+    eps: float = Field(default=1e-8, gt=0)
+    weight_decay: float = Field(default=0.1, ge=0)
+    grad_clip: float = Field(default=1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
+    muon_lr: float = Field(default=0.02, gt=0)
+    muon_momentum: float = Field(default=0.95, ge=0, lt=1)
 
     @field_validator("name")
     @classmethod
@@ -63,9 +63,9 @@ class Schedule(Frozen):
     """Learning rate over time, as fractions of the run."""
 
     name: str = "cosine"
-    warmup: float = Field(0.05, ge=0, lt=1, description="fraction of steps with a linear rise")
-    decay: float = Field(0.2, gt=0, le=1, description="fraction of steps in the final decay (wsd only)")
-    final: float = Field(0.1, ge=0, le=1, description="last learning rate, as a fraction of the peak")
+    warmup: float = Field(default=0.05, ge=0, lt=1, description="fraction of steps with a linear rise")
+    decay: float = Field(default=0.2, gt=0, le=1, description="fraction of steps in the final decay (wsd only)")
+    final: float = Field(default=0.1, ge=0, le=1, description="last learning rate, as a fraction of the peak")
 
     @field_validator("name")
     @classmethod
@@ -77,10 +77,10 @@ class Data(Frozen):
     """What is read: mixture over domains, context length and batch."""
 
     mixture: dict[str, float] | None = Field(
-        None, description="sampling weight per domain; absent: in proportion to each domain's tokens"
+        default=None, description="sampling weight per domain; absent: in proportion to each domain's tokens"
     )
-    context: int = Field(64, gt=0, description="tokens a sequence")
-    batch: int = Field(12, gt=0, description="sequences a step")
+    context: int = Field(default=64, gt=0, description="tokens a sequence")
+    batch: int = Field(default=12, gt=0, description="sequences a step")
 
     @field_validator("mixture")
     @classmethod
@@ -108,7 +108,7 @@ class Recipe(Frozen):
     schedule: Schedule = Schedule()
     data: Data = Data()
     transfer: Literal["constant"] = Field(
-        "constant", description="how constants follow the scale; 'constant': not at all, as in nanoGPT"
+        default="constant", description="how constants follow the scale; 'constant': not at all, as in nanoGPT"
     )
 
 
@@ -120,7 +120,8 @@ def flatten(nested: dict[str, Any]) -> Change:
     flat: Change = {}
     for key, value in nested.items():
         if isinstance(value, dict) and key.split(".")[-1] != "mixture":
-            flat.update({f"{key}.{inner}": leaf for inner, leaf in flatten(value).items()})
+            inner = flatten(cast(dict[str, Any], value))
+            flat.update({f"{key}.{name}": leaf for name, leaf in inner.items()})
         else:
             flat[key] = value
     return flat
@@ -132,17 +133,13 @@ def changed(recipe: Recipe, change: Change, where: str = "the change") -> Recipe
     Raises:
         UserError: a key that recipes do not have, or a value that does not fit.
     """
-    from pydantic import ValidationError
-
     data = recipe.model_dump(mode="json")
+    known = flatten(data)
     for key, value in change.items():
-        *parents, leaf = key.split(".")
-        table: Any = data
-        for parent in parents:
-            table = table.get(parent) if isinstance(table, dict) else None
-        if not isinstance(table, dict) or leaf not in table:
+        if key not in known:
             raise UserError(f"{where}: unknown key '{key}'; `assay recipe show` lists every key of a recipe")
-        table[leaf] = value
+        table, _, leaf = key.rpartition(".")
+        (data[table] if table else data)[leaf] = value
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:

@@ -22,7 +22,7 @@ class Run(Frozen):
     recipe: Recipe
     scale: Scale
     seed: Seed
-    repeat: int = Field(0, ge=0, description="counts repetitions that measure nondeterminism")
+    repeat: int = Field(default=0, ge=0, description="counts repetitions that measure nondeterminism")
     corpus: str = Field(description="hash of the tokenised corpus, its held-out spans included")
     trainer: str = Field(description="trainer, library versions and device; compared runs never cross them")
 
@@ -44,9 +44,9 @@ class RunOrder(Frozen):
     run_hash: str
     corpus_dir: str = Field(description="absolute path of the tokenised corpus")
     vocab: int
-    stop_at_step: int | None = Field(None, description="pause, with a checkpoint, once this step is done")
-    checkpoint_seconds: float = Field(30.0, description="at most this long between checkpoints")
-    command: tuple[str, ...] = Field((), description="external trainer; {run} stands for the path of run.json")
+    stop_at_step: int | None = Field(default=None, description="pause, with a checkpoint, once this step is done")
+    checkpoint_seconds: float = Field(default=30.0, description="at most this long between checkpoints")
+    command: tuple[str, ...] = Field(default=(), description="external trainer; {run} stands for the path of run.json")
 
 
 class TrainingResult(Frozen):
@@ -56,13 +56,13 @@ class TrainingResult(Frozen):
     steps: int = Field(description="steps done")
     tokens: int
     flops: float
-    loss: float | None = Field(None, description="mean training loss of the last tenth, nats a token; None if not finite")
-    half_loss: float | None = Field(None, description="mean training loss of the tenth of the run that ends half-way")
-    seconds: float = Field(0.0, description="time in training over all attempts")
-    step_ms: float = Field(0.0, description="median step time")
+    loss: float | None = Field(default=None, description="mean training loss of the last tenth, nats a token")
+    half_loss: float | None = Field(default=None, description="training loss of the tenth that ends half-way")
+    seconds: float = Field(default=0.0, description="time in training over all attempts")
+    step_ms: float = Field(default=0.0, description="median step time")
     peak_memory_mb: float = 0.0
     parameters: int = 0
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default={})
 
 
 class Scores(Frozen):
@@ -81,14 +81,14 @@ class Outcome(Frozen):
     """A finished run as the deciding code sees it."""
 
     status: Literal["finished", "diverged", "failed", "paused"]
-    score: float | None = Field(None, description="mean bits per byte with the lab's fixed weights; None unless finished")
-    domains: dict[str, float] = {}
+    score: float | None = Field(default=None, description="mean bits per byte, fixed weights; None unless finished")
+    domains: dict[str, float] = Field(default={})
     flops: float = 0.0
     seconds: float = 0.0
     step_ms: float = 0.0
     memory_mb: float = 0.0
-    half_loss: float | None = Field(None, description="training loss half-way, nats a token")
-    message: str = Field("", description="why it failed, with its log's end")
+    half_loss: float | None = Field(default=None, description="training loss half-way, nats a token")
+    message: str = Field(default="", description="why it failed, with its log's end")
 
 
 def weighted_score(bits_per_byte: dict[str, float], weights: dict[str, float]) -> float:

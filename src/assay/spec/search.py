@@ -1,7 +1,7 @@
 """The search space: which recipe fields may change, and within what limits."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 from pydantic import Field, model_validator
 
@@ -17,7 +17,7 @@ class Range(Frozen):
 
     low: float
     high: float
-    log: bool = Field(False, description="search on a logarithmic scale")
+    log: bool = Field(default=False, description="search on a logarithmic scale")
 
     @model_validator(mode="after")
     def _ordered(self) -> "Range":
@@ -40,7 +40,7 @@ def check_change(change: Change, space: Space, where: str) -> None:
                 f"{where}: '{key}' may not change in this lab; [search] in lab.toml allows: {', '.join(space)}"
             )
         if isinstance(allowed, Range):
-            numbers: list[Any] = list(value.values()) if isinstance(value, dict) else [value]
+            numbers = list(cast(dict[str, Any], value).values()) if isinstance(value, dict) else [value]
             for number in numbers:
                 if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
                     raise UserError(f"{where}: '{key}' should be a number, but is {number!r}")

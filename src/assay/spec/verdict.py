@@ -16,7 +16,7 @@ class Pair(Frozen):
     seed: int
     champion: str = Field(description="run hash")
     candidate: str = Field(description="run hash")
-    difference: float | None = Field(description="champion minus candidate, bits per byte; None if the candidate diverged")
+    difference: float | None = Field(description="champion minus candidate, bits per byte; None: diverged")
 
 
 class Evidence(Frozen):
@@ -25,13 +25,13 @@ class Evidence(Frozen):
     stage: Literal["replicate", "confirm", "measure"]
     scale: str
     pairs: tuple[Pair, ...]
-    champion_score: float | None = Field(None, description="mean bits per byte of the champion over the pairs")
-    effect: float | None = Field(None, description="mean difference, bits per byte")
-    deviation: float | None = Field(None, description="standard deviation of the differences")
-    low: float | None = Field(None, description="lower end of the 95% confidence sequence; None: unbounded")
-    high: float | None = Field(None, description="upper end; None: unbounded")
-    e_value: float = Field(1.0, description="evidence against 'no better', valid at any stopping time")
-    detectable: float | None = Field(None, description="smallest effect seen with 80% power at the pair cap, bits per byte")
+    champion_score: float | None = Field(default=None, description="mean bits per byte of the champion over the pairs")
+    effect: float | None = Field(default=None, description="mean difference, bits per byte")
+    deviation: float | None = Field(default=None, description="standard deviation of the differences")
+    low: float | None = Field(default=None, description="lower end of the 95% confidence sequence; None: unbounded")
+    high: float | None = Field(default=None, description="upper end; None: unbounded")
+    e_value: float = Field(default=1.0, description="evidence against 'no better', valid at any stopping time")
+    detectable: float | None = Field(default=None, description="smallest effect seen with 80% power, bits per byte")
 
 
 class Verdict(Frozen):
@@ -50,7 +50,7 @@ class Multiplier(Frozen):
     """How much less compute the new champion needs than the old one's loss-compute curve, at one scale."""
 
     scale: str
-    value: float | None = Field(None, description="None: beyond the measured range")
+    value: float | None = Field(default=None, description="None: beyond the measured range")
     low: float | None = None
     high: float | None = None
     note: str = ""
@@ -65,7 +65,7 @@ class Certificate(Frozen):
     low_percent: float | None = None
     high_percent: float | None = None
     multipliers: tuple[Multiplier, ...]
-    pooled: Multiplier | None = Field(None, description="geometric mean over scales inside the measured range")
+    pooled: Multiplier | None = Field(default=None, description="geometric mean over scales inside the measured range")
     preliminary: bool = Field(description="true below three scales inside the measured range")
 
 
