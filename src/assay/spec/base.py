@@ -25,6 +25,8 @@ _EXPECTED = {
     "model_attributes_type": "a table",
     "tuple_type": "a list",
     "list_type": "a list",
+    "too_short": "given at least one entry",
+    "string_too_short": "a text that is not empty",
 }
 
 

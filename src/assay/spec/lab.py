@@ -36,18 +36,18 @@ class ClaudeSettings(Frozen):
     model without its prices is refused.
     """
 
-    model: str = Field("claude-opus-5-5", min_length=1)
-    max_tokens: int = Field(16_000, gt=0, description="longest answer, the model's thinking included")
-    retries: int = Field(4, ge=0, description="retries after overload, rate limits and broken connections")
-    backoff_seconds: float = Field(1.0, ge=0, description="pause before the first retry; doubles with each")
-    timeout_seconds: float = Field(120.0, gt=0, description="longest silence while an answer streams")
-    deadline_seconds: float = Field(600.0, gt=0, description="longest time for one whole answer")
-    budget_usd: float = Field(5.0, ge=0, description="most the lab ever spends on this researcher")
-    usd_per_million_input: float = Field(4.0, ge=0)
-    usd_per_million_output: float = Field(20.0, ge=0)
-    usd_per_million_cache_read: float = Field(0.2, ge=0)
-    usd_per_million_cache_write: float = Field(5.0, ge=0, description="for the cache that lasts five minutes")
-    base_url: str = Field("", description="another server that speaks the Messages API; empty: Anthropic's")
+    model: str = Field(default="claude-opus-5-5", min_length=1)
+    max_tokens: int = Field(default=16_000, gt=0, description="longest answer, the model's thinking included")
+    retries: int = Field(default=4, ge=0, description="retries after overload, rate limits and broken connections")
+    backoff_seconds: float = Field(default=1.0, ge=0, description="pause before the first retry; doubles with each")
+    timeout_seconds: float = Field(default=120.0, gt=0, description="longest silence while an answer streams")
+    deadline_seconds: float = Field(default=600.0, gt=0, description="longest time for one whole answer")
+    budget_usd: float = Field(default=5.0, ge=0, description="most the lab ever spends on this researcher")
+    usd_per_million_input: float = Field(default=4.0, ge=0)
+    usd_per_million_output: float = Field(default=20.0, ge=0)
+    usd_per_million_cache_read: float = Field(default=0.2, ge=0)
+    usd_per_million_cache_write: float = Field(default=5.0, ge=0, description="for the cache that lasts five minutes")
+    base_url: str = Field(default="", description="another server that speaks the Messages API; empty: Anthropic's")
     fallback: bool = Field(False, description="go on with the embedded researchers when Claude cannot be reached")
 
     @model_validator(mode="after")
@@ -55,7 +55,9 @@ class ClaudeSettings(Frozen):
         prices = [name for name in type(self).model_fields if name.startswith("usd_per_million")]
         missing = [name for name in prices if name not in self.model_fields_set]
         if self.model != type(self).model_fields["model"].default and missing:
-            raise ValueError(f"for model '{self.model}' give its prices too, so that budget_usd holds: {', '.join(missing)}")
+            raise ValueError(
+                f"for model '{self.model}' give its prices too, so that budget_usd holds: {', '.join(missing)}"
+            )
         return self
 
 

@@ -37,6 +37,7 @@ class View(Frozen):
     champion_score: float | None = Field(default=None, description="mean bits per byte at the smallest scale")
     champion_domains: dict[str, float] = Field(default={}, description="bits per byte by domain at the smallest scale")
     domain_tokens: dict[str, int] = Field(default={}, description="training tokens by domain")
+    vocab: int = Field(default=257, gt=0, description="entries of the corpus's vocabulary, for the size of a model")
     flops_spent: float = 0.0
     budget_left: str = Field(default="", description="what may still be spent, in words")
     seed: int = Field(default=0, description="the only source of randomness; differs from call to call")
