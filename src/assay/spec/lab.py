@@ -48,7 +48,7 @@ class ClaudeSettings(Frozen):
     usd_per_million_cache_read: float = Field(default=0.2, ge=0)
     usd_per_million_cache_write: float = Field(default=5.0, ge=0, description="for the cache that lasts five minutes")
     base_url: str = Field(default="", description="another server that speaks the Messages API; empty: Anthropic's")
-    fallback: bool = Field(False, description="go on with the embedded researchers when Claude cannot be reached")
+    fallback: bool = Field(default=False, description="without Claude, go on with the others")
 
     @model_validator(mode="after")
     def _priced(self) -> "ClaudeSettings":
