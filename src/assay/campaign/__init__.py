@@ -1,0 +1,1 @@
+"""The loop that joins everything: observe, propose, register, screen, replicate, confirm, promote."""

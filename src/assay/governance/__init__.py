@@ -1,0 +1,1 @@
+"""Conditions on promotion, and who decided what."""

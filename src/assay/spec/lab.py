@@ -81,7 +81,7 @@ class ExecutionSettings(Frozen):
 
     executor: str = "local"
     workers: int = Field(default=0, ge=0, description="runs at a time; 0: one a core")
-    in_flight: int = Field(default=2, ge=1, description="proposals under test at a time")
+    in_flight: int = Field(default=3, ge=1, description="proposals under test at a time")
     command: tuple[str, ...] = Field(default=(), description="external trainer; {run} is run.json")
 
     @field_validator("executor")

@@ -62,10 +62,14 @@ class Shape(Frozen):
 
 
 def matrices(recipe: Recipe, width: int, mlp_hidden: int, kv_width: int) -> list[tuple[int, int]]:
-    """Shapes (out, in) of the weight matrices of one layer."""
-    attention = [(width + 2 * kv_width, width), (width, width)]
-    up = 2 * mlp_hidden if recipe.model.mlp == "swiglu" else mlp_hidden
-    return [*attention, (up, width), (width, mlp_hidden)]
+    """Shapes (out, in) of the linear maps of one layer.
+
+    Query, key and value, and SwiGLU's gate and value, count apart although the model stores them stacked:
+    an optimiser of matrices (Muon) treats each by itself.
+    """
+    attention = [(width, width), (kv_width, width), (kv_width, width), (width, width)]
+    ups = 2 if recipe.model.mlp == "swiglu" else 1
+    return [*attention, *ups * [(mlp_hidden, width)], (width, mlp_hidden)]
 
 
 def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:

@@ -22,7 +22,7 @@ class Pair(Frozen):
 class Evidence(Frozen):
     """A paired comparison at one scale. Effects are champion minus candidate: positive means better."""
 
-    stage: Literal["replicate", "confirm", "measure"]
+    stage: Literal["half", "replicate", "confirm", "measure"]
     scale: str
     pairs: tuple[Pair, ...]
     champion_score: float | None = Field(default=None, description="mean bits per byte of the champion over the pairs")

@@ -1,0 +1,340 @@
+"""The loop's decisions: one pure state machine over registrations and results.
+
+Live campaigns, restarts and simulations all drive this one class. Results are applied in the order in which
+their runs were submitted, whatever order they finish in; so the same registrations and results give the same
+decisions, however often the controller died in between. It knows recipes only by hash and scales only by
+their place in the ladder, and does no input or output.
+
+A proposal's way:
+
+1. *half*: its first run stops half-way; far behind the champion's same-seed run there, it is dropped.
+2. *replicate*: pairs at the smallest scale, on seeds that all proposals against one champion share, one pair
+   after another until the e-value reaches 1/level, the effect is shown to be too small, success has become
+   unlikely, or the pairs are used up. Early dropping can only lose proposals, never promote one.
+3. *confirm*: the same at the second scale, on seeds that no run has used before.
+4. *measure*: a few pairs at the largest scale, for the compute multiplier and the transfer gate.
+
+Promotion needs the e-value at both scales. The null "no better at one of the two scales" is a union, and the
+lesser of two e-values is an e-value for it.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from assay.evidence.online import level
+from assay.evidence.sequential import e_value, e_value_less, futile, moments
+from assay.spec.lab import EvidenceSettings
+from assay.spec.verdict import Decision
+
+Stage = Literal["half", "replicate", "confirm", "measure"]
+
+#: Evidence that closes a test as refuted: the effect is below the smallest worth having, at the 5% level.
+REFUTE_AT = 20.0
+SEEDS_A_TEST = 1_000
+
+
+class Key(NamedTuple):
+    """One run of a campaign: recipe hash, place of the scale in the ladder, seed."""
+
+    recipe: str
+    scale: int
+    seed: int
+
+
+class Need(NamedTuple):
+    """A run that a test waits for; `half` if it shall stop half-way."""
+
+    key: Key
+    half: bool
+    number: int
+
+
+class Result(NamedTuple):
+    """What deciding needs to know of a run."""
+
+    status: str
+    score: float | None = None
+    half_loss: float | None = None
+    message: str = ""
+
+
+@dataclass
+class Test:
+    """One registered proposal under test."""
+
+    number: int
+    level: float
+    champion: str
+    candidate: str
+    generation: int
+    may_stop_half: bool
+    stage: Stage = "half"
+    wanted: int = 1
+    decision: Decision | None = None
+    reasons: tuple[str, ...] = ()
+    seeds: dict[Stage, list[int]] = field(default_factory=dict)
+
+    @property
+    def threshold(self) -> float:
+        return 1 / self.level
+
+
+class Closing(NamedTuple):
+    """A test that came to its end; `promoted` if its candidate is the new champion."""
+
+    test: Test
+    promoted: bool
+
+
+Gates = Callable[[Test], tuple[Decision, tuple[str, ...]]]
+
+
+class Decider:
+    """State of a campaign as far as decisions go.
+
+    Args:
+        settings: caps, levels and the smallest effect worth having.
+        scales: how many scales the ladder has, at least two.
+        start: hash of generation 0's recipe.
+        seed: the lab's seed.
+        in_flight: proposals under test at a time.
+        gates: judges a test that would be supported; returns its decision and reasons.
+    """
+
+    def __init__(
+        self, settings: EvidenceSettings, scales: int, start: str, seed: int, in_flight: int, gates: Gates | None = None
+    ) -> None:
+        assert scales >= 2
+        self.settings = settings
+        self.scales = scales
+        self.champions = [start]
+        self.seed = seed
+        self.in_flight = in_flight
+        self.gates = gates
+        self.tests: list[Test] = []
+        self.results: dict[Key, Result] = {}
+        self.outstanding: deque[Need] = deque()
+        self.retests: list[Test] = []
+
+    # What is known
+
+    @property
+    def generation(self) -> int:
+        return len(self.champions) - 1
+
+    @property
+    def champion(self) -> str:
+        return self.champions[-1]
+
+    @property
+    def active(self) -> list[Test]:
+        return [test for test in self.tests[self._first_open :] if test.decision is None]
+
+    _first_open = 0
+
+    @property
+    def next_number(self) -> int:
+        return len(self.tests) + 1
+
+    @property
+    def vacancies(self) -> int:
+        """How many proposals the loop is ready to take."""
+        return max(0, self.in_flight - len(self.active))
+
+    def next_level(self) -> float:
+        """Error level of the next test: e-LOND with every registration counted and every promotion credited."""
+        return level(self.settings.fdr, self.next_number, self.generation)
+
+    def seed_of(self, test: Test, stage: Stage, i: int) -> int:
+        """Seed of the i-th pair of a stage.
+
+        Replication shares seeds among all proposals against one champion, so that its runs are paid for once;
+        a new champion gets new ones, since those that made it champion flatter it. Confirmation's seeds belong
+        to one proposal alone.
+        """
+        base = self.seed * 10**9
+        if stage == "confirm":
+            return base + 5 * 10**8 + test.number * SEEDS_A_TEST + i
+        return base + test.generation * SEEDS_A_TEST + i + (SEEDS_A_TEST // 2 if stage == "measure" else 0)
+
+    def scale_of(self, stage: Stage) -> int:
+        return {"half": 0, "replicate": 0, "confirm": 1, "measure": self.scales - 1}[stage]
+
+    def differences(self, test: Test, stage: Stage) -> list[float]:
+        """Champion minus candidate over the finished pairs of a stage, in order of seeds."""
+        scale = self.scale_of(stage)
+        found: list[float] = []
+        for seed in test.seeds.get(stage, []):
+            a = self.results[Key(test.champion, scale, seed)].score
+            b = self.results[Key(test.candidate, scale, seed)].score
+            if a is not None and b is not None:
+                found.append(a - b)
+        return found
+
+    # What happens
+
+    def register(self, candidate: str, may_stop_half: bool) -> Test:
+        """Take a proposal in; its number and level are those that `next_number` and `next_level` gave."""
+        test = Test(
+            self.next_number, self.next_level(), self.champion, candidate, self.generation, may_stop_half,
+        )  # fmt: skip
+        if not may_stop_half:
+            test.stage, test.wanted = "replicate", self.settings.screen_pairs
+        self.tests.append(test)
+        return test
+
+    def needs(self) -> list[Need]:
+        """Runs that open tests wait for and that were not submitted yet, in order of registration."""
+        waiting = {need.key for need in self.outstanding}
+        found: list[Need] = []
+        for test in self.active:
+            for need in self._missing(test)[1]:
+                if need.key not in waiting:
+                    waiting.add(need.key)
+                    found.append(need)
+        return found
+
+    def submitted(self, need: Need) -> None:
+        self.outstanding.append(need)
+
+    def apply(self, result: Result) -> list[Closing]:
+        """Take the result of the oldest outstanding run; returns the tests that it brought to an end."""
+        need = self.outstanding.popleft()
+        self.results[need.key] = result
+        return self._advance()
+
+    def cancel(self, test: Test, reason: str) -> list[Need]:
+        """Close a test at a person's wish; returns its outstanding runs, which nobody else waits for."""
+        test.decision, test.reasons = "inconclusive", (reason,)
+        dropped = [need for need in self.outstanding if need.key.recipe == test.candidate]
+        others = {other.candidate for other in self.active} | {other.champion for other in self.active}
+        if test.candidate in others:
+            return []
+        self.outstanding = deque(need for need in self.outstanding if need not in dropped)
+        return dropped
+
+    # How it is decided
+
+    def _missing(self, test: Test) -> tuple[list[int], list[Need], str]:
+        """Seeds of the wanted pairs, the runs still missing, and why the test cannot go on ('' if it can)."""
+        stage, scale = test.stage, self.scale_of(test.stage)
+        seeds: list[int] = []
+        missing: list[Need] = []
+        i = 0
+        while len(seeds) < test.wanted:
+            if i > 2 * test.wanted + 3:
+                return seeds, [], "the champion itself diverges too often at this scale"
+            seed = self.seed_of(test, stage, i)
+            i += 1
+            champion, candidate = Key(test.champion, scale, seed), Key(test.candidate, scale, seed)
+            base, new = self.results.get(champion), self.results.get(candidate)
+            if base is not None and base.status == "diverged":
+                continue  # chosen by the champion alone, so dropping this seed favours nobody
+            for run in (base, new):
+                if run is not None and run.status == "failed":
+                    return seeds, [], f"a run failed: {run.message}"
+            if base is None or base.status == "paused":
+                missing.append(Need(champion, False, test.number))
+            if new is None or (new.status == "paused" and stage != "half"):
+                missing.append(Need(candidate, stage == "half", test.number))
+            seeds.append(seed)
+        return seeds, missing, ""
+
+    def _advance(self) -> list[Closing]:
+        closings: list[Closing] = []
+        for test in self.active:
+            while test.decision is None:
+                seeds, missing, trouble = self._missing(test)
+                diverged = self._diverged(test, seeds)
+                if trouble:
+                    self._close(test, "inconclusive", trouble)
+                elif diverged is not None:
+                    test.seeds[test.stage] = seeds[: diverged + 1]
+                    self._close(test, "refuted", f"it diverged at seed {seeds[diverged]} in '{test.stage}'")
+                elif missing:
+                    break
+                else:
+                    test.seeds[test.stage] = seeds
+                    self._step(test)
+            if test.decision is not None:
+                closings.append(self._closing(test))
+        while self._first_open < len(self.tests) and self.tests[self._first_open].decision is not None:
+            self._first_open += 1
+        return closings
+
+    def _diverged(self, test: Test, seeds: list[int]) -> int | None:
+        scale = self.scale_of(test.stage)
+        for i, seed in enumerate(seeds):
+            run = self.results.get(Key(test.candidate, scale, seed))
+            if run is not None and run.status == "diverged":
+                return i
+        return None
+
+    def _step(self, test: Test) -> None:
+        """All wanted pairs of the stage are there: go on to more pairs, to the next stage, or to an end."""
+        settings, stage = self.settings, test.stage
+        if stage == "half":
+            self._judge_half(test)
+            return
+        if stage == "measure":
+            self._support(test)
+            return
+        n, mean, deviation = moments(self.differences(test, stage))
+        cap = settings.pairs if stage == "replicate" else settings.confirm_pairs
+        if e_value(n, mean, deviation) >= test.threshold:
+            if stage == "replicate":
+                test.stage, test.wanted = "confirm", min(3, cap)
+            elif settings.measure_pairs and self.scales > 2 and test.generation == self.generation:
+                test.stage, test.wanted = "measure", settings.measure_pairs
+            else:
+                self._support(test)
+            return
+        scale = self.scale_of(stage)
+        scores = [self.results[Key(test.champion, scale, seed)].score or 0.0 for seed in test.seeds[stage]]
+        worth = settings.min_effect / 100 * sum(scores) / len(scores)
+        if e_value_less(n, mean, deviation, worth) >= REFUTE_AT:
+            self._close(test, "refuted", f"its effect is below the {settings.min_effect}% worth having ({stage})")
+        elif stage == "replicate" and n == settings.screen_pairs and mean <= 0:
+            self._close(test, "inconclusive", f"screened out: no better than the champion in the first {n} pairs")
+        elif n >= cap:
+            self._close(test, "inconclusive", f"not decided within the {cap} pairs allowed ({stage})")
+        elif n >= settings.screen_pairs and futile(n, mean, deviation, test.threshold, cap):
+            self._close(
+                test, "inconclusive",
+                f"stopped after {n} pairs: unlikely to reach e = {test.threshold:.3g} within {cap} pairs ({stage})",
+            )  # fmt: skip
+        else:
+            test.wanted += 1
+
+    def _judge_half(self, test: Test) -> None:
+        key = Key(test.champion, 0, test.seeds["half"][0])
+        base, new = self.results[key].half_loss, self.results[key._replace(recipe=test.candidate)].half_loss
+        limit = 1 + self.settings.screen_stop
+        if base is not None and (new is None or new > base * limit):
+            worse = "not finite" if new is None else f"{100 * (new / base - 1):.1f}% worse"
+            self._close(test, "inconclusive", f"screened out: half-way its training loss was {worse}")
+        else:
+            test.stage, test.wanted = "replicate", self.settings.screen_pairs
+
+    def _support(self, test: Test) -> None:
+        decision: Decision = "supported"
+        reasons: tuple[str, ...] = (f"e-values reached {test.threshold:.3g} at both scales",)
+        if self.gates is not None:
+            decision, downgrades = self.gates(test)
+            reasons = reasons + downgrades if decision == "supported" else downgrades + reasons
+        test.decision, test.reasons = decision, reasons
+
+    def _close(self, test: Test, decision: Decision, reason: str) -> None:
+        test.decision, test.reasons = decision, (reason,)
+
+    def _closing(self, test: Test) -> Closing:
+        if test.decision != "supported":
+            return Closing(test, promoted=False)
+        if test.generation == self.generation:
+            self.champions.append(test.candidate)
+            return Closing(test, promoted=True)
+        test.reasons += (f"its champion was replaced meanwhile; it is tested again on generation {self.generation}",)
+        self.retests.append(test)
+        return Closing(test, promoted=False)

@@ -1,0 +1,233 @@
+"""The campaign as the ledger tells it: a fold over entries that rebuilds every decision.
+
+The controller appends entries and feeds each to this fold at once; a restart feeds it the whole ledger. Since
+decisions are recomputed from registrations and results, reading history also checks it.
+"""
+
+from typing import Any
+
+from assay.campaign.decide import Closing, Decider, Key, Need, Result, Test
+from assay.campaign.verdicts import build_certificate, build_verdict
+from assay.evidence.noise import noise_percent
+from assay.governance.gates import apply_gates
+from assay.spec.base import canonical_json
+from assay.spec.lab import LabConfig
+from assay.spec.proposal import Registered
+from assay.spec.protocols import Trial
+from assay.spec.recipe import Recipe
+from assay.spec.run import Outcome, Run, Seed
+from assay.spec.scale import shape_at
+from assay.spec.verdict import Decision, Generation, Verdict
+from assay.store.ledger import Entry
+
+
+class Mismatch(ValueError):
+    """The ledger holds a decision that its own registrations and results do not give."""
+
+
+class Campaign:
+    """Everything decided so far.
+
+    Args:
+        config: the lab's configuration now; sessions in the ledger carry the one of their time.
+        vocab: size of the corpus' vocabulary.
+        recipes: every recipe of the store by hash.
+    """
+
+    def __init__(self, config: LabConfig, vocab: int, recipes: dict[str, Recipe]) -> None:
+        self.config = config
+        self.vocab = vocab
+        self.recipes = {**recipes, config.start.hash: config.start}
+        self.trainer = ""
+        self.decider = Decider(
+            config.evidence, len(config.ladder), config.start.hash, config.seed, config.execution.in_flight,
+            self._judge_gates,
+        )  # fmt: skip
+        self.registered: dict[int, Registered] = {}
+        self.verdicts: dict[int, Verdict] = {}
+        self.generations: list[Generation] = [Generation(number=0, recipe=config.start.hash)]
+        self.outcomes: dict[Key, Outcome] = {}
+        self.hashes: dict[Key, str] = {}
+        self.times: dict[int, str] = {}
+        self.session: dict[str, Any] | None = None
+        self.session_time = ""
+        self.session_open = False
+        self.runs_in_session: set[str] = set()
+        self.flops_in_session = 0.0
+        self.core_seconds_in_session = 0.0
+        self.flops_spent = 0.0
+        self.core_seconds = 0.0
+        self.refusals: list[dict[str, Any]] = []
+        self.last_time = ""
+
+    # Names
+
+    def run_of(self, key: Key) -> Run:
+        return Run(
+            recipe=self.recipes[key.recipe], scale=self.config.ladder[key.scale],
+            seed=Seed(init=key.seed, data=key.seed), corpus=self.config.corpus.id, trainer=self.trainer,
+        )  # fmt: skip
+
+    def hash_of(self, key: Key) -> str:
+        """Hash of a campaign's run; fixed once it was submitted."""
+        if key not in self.hashes:
+            return self.run_of(key).hash
+        return self.hashes[key]
+
+    def stop_step(self, key: Key) -> int:
+        """The step at which a half run stops."""
+        return max(1, shape_at(self.recipes[key.recipe], self.config.ladder[key.scale], self.vocab).steps // 2)
+
+    # The fold
+
+    def feed(self, entry: Entry, check: bool = False) -> None:
+        """Take one entry in. With `check`, raises `Mismatch` where the ledger's decision is not the fold's."""
+        body = entry.body
+        self.last_time = entry.time
+        match entry.kind:
+            case "session":
+                self.begin_session(body, entry.time)
+            case "end":
+                self.session_open = False
+            case "proposal":
+                self.register(Registered.model_validate_json(canonical_json(body["registered"])), entry.time)
+            case "run":
+                need = Need(Key(body["recipe"], body["scale"], body["seed"]), body["half"], body["number"])
+                if check and need not in self.decider.needs():
+                    raise Mismatch(f"entry {entry.seq}: no open proposal needed run {body['run']}")
+                self.submit(need, body["run"])
+            case "result":
+                self.take(Outcome.model_validate_json(canonical_json(body["outcome"])))
+            case "verdict" | "promotion" if check:
+                self._check(entry)
+            case "refused":
+                self.refusals.append({**body, "time": entry.time})
+            case "cancel":
+                self.cancel(body["number"], body["reason"])
+            case _:
+                pass
+
+    def begin_session(self, body: dict[str, Any], time: str) -> None:
+        self.config = LabConfig.parse(body["config"], "the ledger")
+        self.decider.settings = self.config.evidence
+        self.decider.in_flight = self.config.execution.in_flight
+        if self.trainer and self.trainer != body["trainer"]:
+            self._trainer_changed(body["trainer"])
+        self.trainer = body["trainer"]
+        self.session, self.session_time, self.session_open = body, time, True
+        self.runs_in_session, self.flops_in_session, self.core_seconds_in_session = set(), 0.0, 0.0
+
+    def _trainer_changed(self, new: str) -> None:
+        """Compared runs never cross trainers: open tests end, their runs are forgotten, champions train anew."""
+        for test in self.decider.active:
+            self.decider.cancel(test, f"the trainer changed from '{self.trainer}' to '{new}' while it was tested")
+            self._close(Closing(test, promoted=False))
+        self.decider.outstanding.clear()
+        self.decider.results.clear()
+        self.hashes.clear()
+
+    def register(self, registered: Registered, time: str) -> Test:
+        test = self.decider.register(registered.candidate, "data.mixture" not in registered.proposal.change)
+        if (test.number, test.level) != (registered.number, registered.level):
+            raise Mismatch(f"proposal {registered.number} should be number {test.number} at level {test.level:.3g}")
+        if registered.retest_of is not None:
+            self.decider.retests = [t for t in self.decider.retests if t.number != registered.retest_of]
+        self.registered[registered.number] = registered
+        self.times[registered.number] = time
+        return test
+
+    def submit(self, need: Need, digest: str) -> None:
+        self.hashes[need.key] = digest
+        self.decider.submitted(need)
+
+    def take(self, outcome: Outcome) -> list[Closing]:
+        """Apply the outcome of the oldest outstanding run; returns what it closed."""
+        need = self.decider.outstanding[0]
+        before = self.outcomes.get(need.key)
+        flops = outcome.flops - (before.flops if before else 0.0)
+        seconds = outcome.seconds - (before.seconds if before else 0.0)
+        self.runs_in_session |= {self.hashes[need.key]} if before is None else set()
+        self.flops_in_session += flops
+        self.flops_spent += flops
+        self.core_seconds_in_session += seconds
+        self.core_seconds += seconds
+        self.outcomes[need.key] = outcome
+        closings = self.decider.apply(Result(outcome.status, outcome.score, outcome.half_loss, outcome.message))
+        for closing in closings:
+            self._close(closing)
+        return closings
+
+    def cancel(self, number: int, reason: str) -> list[Need]:
+        test = self.decider.tests[number - 1]
+        dropped = self.decider.cancel(test, reason)
+        self._close(Closing(test, promoted=False))
+        return dropped
+
+    def _close(self, closing: Closing) -> None:
+        test = closing.test
+        self.verdicts[test.number] = build_verdict(self, test)
+        if closing.promoted:
+            self.generations.append(
+                Generation(
+                    number=len(self.generations), recipe=test.candidate, certificate=build_certificate(self, test)
+                )
+            )
+
+    def _check(self, entry: Entry) -> None:
+        if entry.kind == "verdict":
+            told = Verdict.model_validate_json(canonical_json(entry.body))
+            if self.verdicts.get(told.number) != told:
+                raise Mismatch(
+                    f"entry {entry.seq}: the runs do not give the recorded verdict on proposal {told.number}"
+                )
+        else:
+            told = Generation.model_validate_json(canonical_json(entry.body))
+            if told.number >= len(self.generations) or self.generations[told.number] != told:
+                raise Mismatch(f"entry {entry.seq}: the runs do not give the recorded generation {told.number}")
+
+    def _judge_gates(self, test: Test) -> tuple[Decision, tuple[str, ...]]:
+        draft = build_verdict(self, test, decision="supported", reasons=("before the gates",))
+        judged = apply_gates(draft, self.facts(test))
+        return judged.decision, judged.reasons[1:]
+
+    def facts(self, test: Test) -> dict[str, Any]:
+        """What gates may look at: measured step time and memory of the candidate, and the limits."""
+        mine = [outcome for key, outcome in self.outcomes.items() if key.recipe == test.candidate]
+        return {
+            "limits": self.config.limits,
+            "step_ms": max((o.step_ms for o in mine), default=0.0),
+            "memory_mb": max((o.memory_mb for o in mine), default=0.0),
+        }
+
+    # What researchers may know
+
+    def trials(self) -> tuple[Trial, ...]:
+        return tuple(
+            Trial(registered=r, recipe=self.recipes[r.candidate], verdict=self.verdicts.get(number))
+            for number, r in self.registered.items()
+        )
+
+    def noise_percent(self) -> float | None:
+        """Pooled deviation of paired differences, per cent of the score; None while nothing is known."""
+        return noise_percent(e for v in self.verdicts.values() for e in v.evidence if e.stage == "replicate")
+
+    def scores_at(self, recipe: str, scale: int) -> dict[int, Outcome]:
+        """Finished outcomes of a recipe at a scale by seed."""
+        return {
+            key.seed: outcome
+            for key, outcome in self.outcomes.items()
+            if key.recipe == recipe and key.scale == scale and outcome.status == "finished"
+        }
+
+
+def read_campaign(
+    config: LabConfig, vocab: int, recipes: dict[str, Recipe], entries: list[Entry], check: bool = False
+) -> Campaign:
+    """Rebuild the campaign from its ledger. With `check`, raises `Mismatch` at the first decision that differs."""
+    first = next((e.body["config"] for e in entries if e.kind == "session"), None)
+    campaign = Campaign(LabConfig.parse(first, "the ledger") if first else config, vocab, recipes)
+    for entry in entries:
+        campaign.feed(entry, check)
+    if not first:
+        campaign.config = config
+    return campaign

@@ -1,0 +1,198 @@
+"""A lab: one folder with `lab.toml`, the store, `runs/` and `corpora/`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.corpus.manifest import Manifest, check_size, open_corpus
+from assay.spec.errors import UserError
+from assay.spec.lab import CorpusSettings, LabConfig
+from assay.spec.recipe import Recipe
+from assay.spec.run import Run, RunOrder
+from assay.spec.scale import shape_at
+from assay.store.store import Store
+from assay.training.identity import trainer_identity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from assay.campaign.history import Campaign
+
+CONFIG = "lab.toml"
+
+
+class Lab:
+    """An open lab. `assay.open("mylab")` gives one.
+
+    Attributes:
+        folder: absolute path.
+        config: `lab.toml`, validated.
+        store: all durable state.
+
+    Raises:
+        UserError: no lab there, or something in it is broken; the message says what to do.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        if not (self.folder / CONFIG).is_file():
+            raise UserError(f"{folder} is not a lab: it has no {CONFIG}; `assay init {folder}` makes one")
+        self.config = LabConfig.from_toml(self.folder / CONFIG)
+        self.store = Store.at(self.folder)
+
+    @property
+    def corpus_dir(self) -> Path:
+        return self.folder / "corpora" / self.config.corpus.id
+
+    def corpus(self) -> Manifest:
+        return open_corpus(self.corpus_dir)
+
+    def run_dir(self, run_hash: str) -> Path:
+        return self.folder / "runs" / run_hash
+
+    def trainer(self) -> str:
+        """Identity of what would train now: trainer, library versions, device."""
+        return trainer_identity(self.config.execution.command)
+
+    def workers(self) -> int:
+        return self.config.execution.workers or len(os.sched_getaffinity(0))
+
+    def order(self, run: Run, vocab: int, stop_at_step: int | None = None) -> RunOrder:
+        return RunOrder(
+            run=run, run_hash=run.hash, corpus_dir=str(self.corpus_dir), vocab=vocab, stop_at_step=stop_at_step,
+            command=self.config.execution.command,
+        )  # fmt: skip
+
+    def campaign(self, check: bool = False) -> Campaign:
+        """Everything decided so far, rebuilt from the ledger."""
+        from assay.campaign.history import read_campaign
+
+        return read_campaign(self.config, self.corpus().vocab, self.store.recipes(), self.store.ledger(), check)
+
+    def recipe(self, name: str) -> Recipe:
+        """A recipe by name: `champion`, `start`, `gen2`, a recipe's hash or its beginning, or a TOML file.
+
+        Raises:
+            UserError: nothing is called that.
+        """
+        path = Path(name)
+        if path.suffix == ".toml" or path.is_file():
+            return Recipe.from_toml(path)
+        generations = self.generation_recipes()
+        known = {**self.store.recipes(), self.config.start.hash: self.config.start}
+        if name == "champion":
+            return known[generations[-1]]
+        if name == "start":
+            return self.config.start
+        if name.startswith("gen") and name[3:].isdigit() and int(name[3:]) < len(generations):
+            return known[generations[int(name[3:])]]
+        matches = [recipe for digest, recipe in known.items() if digest.startswith(name)]
+        if len(matches) == 1:
+            return matches[0]
+        raise UserError(
+            f"no recipe is called '{name}'; name a TOML file, a recipe's hash, 'start', 'champion' or "
+            f"'gen0' to 'gen{len(generations) - 1}'"
+        )
+
+    def generation_recipes(self) -> list[str]:
+        """Hash of the champion of each generation, from the first."""
+        promoted = [entry.body["recipe"] for entry in self.store.ledger() if entry.kind == "promotion"]
+        return [self.config.start.hash, *promoted]
+
+    def check(self) -> Manifest:
+        """Check what a campaign needs before anything is spent: corpus, ladder, mixture, limits.
+
+        Raises:
+            UserError: names what does not fit.
+        """
+        manifest = self.corpus()
+        check_domains(self.config, manifest)
+        needed = max(shape_at(self.config.start, scale, manifest.vocab).tokens for scale in self.config.ladder)
+        check_size(manifest, needed)
+        return manifest
+
+    # Data frames
+
+    def runs(self) -> pd.DataFrame:
+        """One row a run: hash, recipe, scale, seeds, status, score (bits per byte), one column a domain, cost."""
+        import pandas as pd
+
+        rows = [{**row, **row.pop("domains")} for row in self.store.run_rows()]
+        return pd.DataFrame(rows)
+
+    def proposals(self) -> pd.DataFrame:
+        """One row a proposal: who proposed what, what was predicted, and the verdict."""
+        import pandas as pd
+
+        from assay.campaign.facts import proposal_row
+
+        campaign = self.campaign()
+        return pd.DataFrame([proposal_row(campaign, number) for number in campaign.registered])
+
+    def generations(self) -> pd.DataFrame:
+        """One row a generation: recipe, what was changed, verified gain and compute multiplier with intervals."""
+        import pandas as pd
+
+        from assay.campaign.facts import generation_row
+
+        campaign = self.campaign()
+        return pd.DataFrame([generation_row(g) for g in campaign.generations])
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def check_domains(config: LabConfig, manifest: Manifest) -> None:
+    """Raise `UserError` unless score weights and the start recipe's mixture name domains of the corpus."""
+    known = set(manifest.domains)
+    for where, weights in (
+        ("corpus.score_weights", config.corpus.score_weights),
+        ("start.data.mixture", config.start.data.mixture),
+    ):
+        for domain in weights or {}:
+            if domain not in known:
+                raise UserError(
+                    f"{CONFIG}: {where} names '{domain}', but the corpus has only: {', '.join(sorted(known))}"
+                )
+
+
+def init_lab(folder: Path, manifest: Manifest, changes: dict[str, Any] | None = None) -> Lab:
+    """Make a lab around a corpus that was built in its `corpora/` folder.
+
+    Args:
+        changes: keys of `lab.toml` that differ from the defaults, as nested plain data.
+    """
+    weights = dict.fromkeys(sorted(manifest.domains), 1.0)
+    config = LabConfig.parse(
+        {
+            "name": folder.resolve().name,
+            "corpus": CorpusSettings(id=manifest.id, score_weights=weights).model_dump(mode="json"),
+            **(changes or {}),
+        },
+        CONFIG,
+    )
+    check_domains(config, manifest)
+    needed = max(shape_at(config.start, scale, manifest.vocab).tokens for scale in config.ladder)
+    check_size(manifest, needed)
+    store = Store.at(folder, create=True)
+    with store.transaction() as connection:
+        from assay.store.ledger import append
+
+        store.put_recipe(connection, config.start)
+        append(connection, "lab", {"name": config.name, "corpus": manifest.id, "start": config.start.hash})
+    store.close()
+    temporary = folder / f".{CONFIG}.tmp"
+    temporary.write_text(config_text(config), encoding="utf-8")
+    temporary.replace(folder / CONFIG)
+    return Lab(folder)
+
+
+def config_text(config: LabConfig) -> str:
+    """`lab.toml` with every setting written out, so that a person sees what can be changed."""
+    head = (
+        "# Settings of this lab. Every key is written out with its present value; delete a key to go back to the\n"
+        "# default. [corpus] is fixed once the lab exists. Docs: docs/reference/lab-toml.md\n\n"
+    )
+    return head + config.to_toml()

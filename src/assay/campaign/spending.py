@@ -1,0 +1,116 @@
+"""What a session may still spend."""
+
+from datetime import datetime
+
+from assay.campaign.decide import Key
+from assay.campaign.history import Campaign
+from assay.spec.budget import Budget
+from assay.spec.errors import UserError
+from assay.spec.scale import shape_at
+
+#: FLOPs a second of one core, where nothing was measured yet: few machines are faster on small models.
+OPTIMISTIC_SPEED = 5e10
+
+
+def expected_flops(campaign: Campaign, key: Key) -> float:
+    """Compute that a run will take."""
+    return shape_at(campaign.recipes[key.recipe], campaign.config.ladder[key.scale], campaign.vocab).flops
+
+
+class Purse:
+    """Hard limits on one session. Runs count when they start, and those that a killed session left behind count
+    in the session that finishes them, so that the budgets of all sessions add up to what was finished.
+
+    Args:
+        budget: what this session may spend.
+        usd_before: money spent on language models before the session.
+    """
+
+    def __init__(self, budget: Budget, usd_before: float) -> None:
+        self.budget = budget
+        self.usd_before = usd_before
+
+    def refusal(self, campaign: Campaign, key: Key, seconds: float, usd_now: float) -> str | None:
+        """Why one more run may not start, or None.
+
+        Args:
+            key: the run.
+            seconds: since the session began.
+            usd_now: money spent on language models over the lab's life.
+        """
+        budget = self.budget
+        waiting = {need.key for need in campaign.decider.outstanding}
+        new = {k for k in (*waiting, key) if k not in campaign.outcomes}
+        if budget.runs is not None and len(campaign.runs_in_session) + len(new) > budget.runs:
+            return f"the budget of {budget.runs} runs is spent"
+        pending = sum(
+            expected_flops(campaign, k) - (campaign.outcomes[k].flops if k in campaign.outcomes else 0.0)
+            for k in (*waiting, key)
+        )
+        if budget.flops is not None and campaign.flops_in_session + pending > budget.flops:
+            return f"the budget of {budget.flops:.3g} FLOPs is spent"
+        if budget.seconds is not None and seconds >= budget.seconds:
+            return f"the budget of {budget.seconds:.0f} s is spent"
+        if budget.usd is not None:
+            rate = campaign.config.costs.usd_per_core_hour / 3600
+            speed = flops_per_second(campaign)
+            ahead = pending / speed if speed else 0.0
+            spent = usd_now - self.usd_before + rate * (campaign.core_seconds_in_session + ahead)
+            if spent >= budget.usd:
+                return f"the budget of {budget.usd:.2f} USD is spent"
+        return None
+
+
+def flops_per_second(campaign: Campaign, scale: int | None = None) -> float | None:
+    """Measured compute a second of one worker, evaluation included; None before the first run.
+
+    A scale that has not run yet is as fast as the nearest smaller one that has, which errs on the slow side.
+    """
+    rates: dict[int, list[float]] = {}
+    for key, outcome in campaign.outcomes.items():
+        if outcome.status == "finished" and outcome.seconds > 0:
+            rates.setdefault(key.scale, []).append(outcome.flops / outcome.seconds)
+    if not rates:
+        return None
+    usable = [s for s in rates if scale is None or s <= scale] or list(rates)
+    chosen = rates[max(usable)]
+    return sum(chosen) / len(chosen)
+
+
+def remaining(campaign: Campaign) -> Budget | None:
+    """What an interrupted session had left, None if the last one came to its end."""
+    if not campaign.session_open or campaign.session is None:
+        return None
+    budget = Budget.model_validate(campaign.session["budget"])
+    seconds = None
+    if budget.seconds is not None:
+        begun, last = (datetime.fromisoformat(t) for t in (campaign.session_time, campaign.last_time))
+        seconds = max(1.0, budget.seconds - (last - begun).total_seconds())
+    return Budget(
+        runs=None if budget.runs is None else max(1, budget.runs - len(campaign.runs_in_session)),
+        seconds=seconds,
+        flops=None if budget.flops is None else max(1.0, budget.flops - campaign.flops_in_session),
+        usd=budget.usd,
+    )
+
+
+def check_enough(campaign: Campaign, budget: Budget, workers: int) -> None:
+    """Raise `UserError` if the budget does not cover one pair at the smallest scale."""
+    start = campaign.config.start.hash
+    pair = 2 * expected_flops(campaign, Key(start, 0, 0))
+    if budget.runs is not None and budget.runs < 2:
+        raise UserError(f"a budget of {budget.runs} run is too small for one pair; give at least 2runs")
+    if budget.flops is not None and budget.flops < pair:
+        raise UserError(
+            f"a budget of {budget.flops:.3g} FLOPs is too small for one pair, which takes {pair:.3g} at scale "
+            f"'{campaign.config.ladder[0].name}'; give at least {pair:.2g}flop"
+        )
+    speed = flops_per_second(campaign, 0) or OPTIMISTIC_SPEED
+    seconds = pair / speed / min(2, workers)
+    if budget.seconds is not None and budget.seconds < seconds:
+        raise UserError(
+            f"a budget of {budget.seconds:.0f} s is too small for one pair, which takes about {seconds:.0f} s here"
+        )
+    price = campaign.config.costs.usd_per_core_hour * pair / speed / 3600
+    if budget.usd is not None and budget.usd < price:
+        raise UserError(f"a budget of {budget.usd} USD is too small for one pair, which costs about {price:.4f} USD")

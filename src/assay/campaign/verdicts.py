@@ -1,0 +1,102 @@
+"""From a closed test to its verdict and, when it was promoted, its certificate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assay.campaign.decide import Key, Stage, Test
+from assay.evidence.compare import evidence_of
+from assay.evidence.multiplier import CurvePoint, multipliers
+from assay.spec.verdict import Certificate, Decision, Evidence, Pair, Verdict
+
+if TYPE_CHECKING:
+    from assay.campaign.history import Campaign
+
+
+def build_verdict(
+    campaign: Campaign, test: Test, decision: Decision | None = None, reasons: tuple[str, ...] = ()
+) -> Verdict:
+    """The verdict on a test with all evidence behind it.
+
+    The e-value is the least over the stages that promotion needs and that were reached.
+    """
+    stages: tuple[Stage, ...] = ("replicate", "confirm", "measure")
+    evidence = tuple(stage_evidence(campaign, test, stage) for stage in stages if test.seeds.get(stage))
+    if not evidence and test.seeds.get("half"):
+        evidence = (stage_evidence(campaign, test, "half"),)
+    deciding = [e.e_value for e in evidence if e.stage in ("replicate", "confirm")]
+    return Verdict(
+        number=test.number,
+        decision=decision or test.decision or "inconclusive",
+        e_value=min(deciding, default=1.0),
+        threshold=test.threshold,
+        evidence=evidence,
+        reasons=reasons or test.reasons,
+    )
+
+
+def stage_evidence(campaign: Campaign, test: Test, stage: Stage) -> Evidence:
+    """The paired comparison of one stage, over the pairs that were decided on."""
+    scale = campaign.decider.scale_of(stage)
+    pairs: list[Pair] = []
+    scores: list[float] = []
+    for seed in test.seeds[stage]:
+        mine, theirs = Key(test.champion, scale, seed), Key(test.candidate, scale, seed)
+        a, b = campaign.outcomes.get(mine), campaign.outcomes.get(theirs)
+        known = a is not None and b is not None and a.score is not None and b.score is not None
+        difference = a.score - b.score if known else None  # type: ignore[union-attr,operator]
+        pairs.append(
+            Pair(
+                seed=seed,
+                champion=campaign.hash_of(mine),
+                candidate=campaign.hash_of(theirs),
+                difference=difference,
+            )
+        )
+        if a is not None and a.score is not None:
+            scores.append(a.score)
+    settings, name = campaign.config.evidence, campaign.config.ladder[scale].name
+    if stage == "half":
+        return Evidence(stage="half", scale=name, pairs=tuple(pairs))
+    cap = settings.confirm_pairs if stage == "confirm" else settings.pairs
+    return evidence_of(stage, name, pairs, scores, test.threshold, cap)
+
+
+def build_certificate(campaign: Campaign, test: Test) -> Certificate:
+    """What a promotion rests on: verdict, effect at the confirmation scale, compute multipliers."""
+    verdict = campaign.verdicts[test.number]
+    confirm = next(e for e in verdict.evidence if e.stage == "confirm")
+    base = confirm.champion_score
+    assert base is not None
+    assert confirm.effect is not None
+    old = _curve(campaign, test.champion)
+    new = _curve(campaign, test.candidate)
+    single, pooled = multipliers(old, new, seed=test.number)
+    return Certificate(
+        registered=campaign.registered[test.number],
+        verdict=verdict,
+        effect_percent=100 * confirm.effect / base,
+        low_percent=None if confirm.low is None else 100 * confirm.low / base,
+        high_percent=None if confirm.high is None else 100 * confirm.high / base,
+        multipliers=tuple(single),
+        pooled=pooled,
+        preliminary=sum(m.value is not None for m in single) < 3,
+    )
+
+
+def _curve(campaign: Campaign, recipe: str) -> list[CurvePoint]:
+    """Loss against compute of one recipe: its finished runs at each scale."""
+    points: list[CurvePoint] = []
+    for index, scale in enumerate(campaign.config.ladder):
+        outcomes = campaign.scores_at(recipe, index)
+        if outcomes:
+            seeds = tuple(sorted(outcomes))
+            points.append(
+                CurvePoint(
+                    scale=scale.name,
+                    flops=scale.flops,
+                    seeds=seeds,
+                    scores=tuple(outcomes[s].score or 0.0 for s in seeds),
+                )
+            )
+    return points

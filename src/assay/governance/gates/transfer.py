@@ -1,0 +1,21 @@
+"""A gain must not turn into a loss at a larger scale."""
+
+from typing import Any
+
+from assay.governance.gates.downgrade import downgrade
+from assay.spec.verdict import Verdict
+
+
+class Transfer:
+    """Refuses a candidate whose mean effect beyond the smallest scale is not positive."""
+
+    name = "transfer"
+
+    def judge(self, verdict: Verdict, facts: dict[str, Any]) -> Verdict:  # noqa: ARG002 the contract of gates
+        for evidence in verdict.evidence:
+            if evidence.stage in ("confirm", "measure") and (evidence.effect is None or evidence.effect <= 0):
+                return downgrade(
+                    verdict, "inconclusive",
+                    f"transfer: no gain at scale '{evidence.scale}' over {len(evidence.pairs)} pairs",
+                )  # fmt: skip
+        return verdict
