@@ -1,0 +1,169 @@
+"""Local moves in the search space: a few fields of the champion change, the rest stays.
+
+Strategies share the space's dimensions, the way a draw becomes a readable change, and the loop that draws
+until enough admissible proposals are found.
+"""
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assay.researchers.admissible import admissible, domains, effective
+from assay.researchers.history import kind_of, predict
+from assay.spec.errors import UserError
+from assay.spec.proposal import Proposal
+from assay.spec.protocols import View
+from assay.spec.recipe import Change, Recipe, changed, flatten
+from assay.spec.search import Range, Scalar
+
+MIXTURE = "data.mixture"
+MOST_FIELDS = 3  # a change of more fields is hard to learn from
+DRAWS_PER_PROPOSAL = 200
+
+
+@dataclass(frozen=True)
+class Options:
+    """One of several values. `ordered` options are numbers, drawn and modelled by their position."""
+
+    name: str
+    values: tuple[Scalar, ...]
+
+    @property
+    def ordered(self) -> bool:
+        return all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number between two limits."""
+
+    name: str
+    low: float
+    high: float
+    log: bool
+    whole: bool = False
+
+
+Dimension = Options | Interval
+Draw = Callable[[Sequence[Dimension]], dict[str, Any]]
+"""Values by dimension name: for options a position in `values`, for intervals a number."""
+
+
+def fields(view: View) -> dict[str, list[Dimension]]:
+    """Dimensions of each recipe field that may change. A mixture has one for each domain."""
+    values = flatten(view.champion.model_dump(mode="json"))
+    result: dict[str, list[Dimension]] = {}
+    for key, allowed in view.config.search.items():
+        if key not in values:
+            continue
+        if not isinstance(allowed, Range):
+            options = Options(key, allowed)
+            result[key] = [Options(key, tuple(sorted(allowed))) if options.ordered else options]
+        elif key == MIXTURE:
+            if len(domains(view)) > 1:
+                result[key] = [Interval(_weight(d), allowed.low, allowed.high, allowed.log) for d in domains(view)]
+        else:
+            result[key] = [Interval(key, allowed.low, allowed.high, allowed.log, isinstance(values[key], int))]
+    return result
+
+
+def position(recipe: Recipe, view: View) -> dict[str, Any]:
+    """Where a recipe lies in the space, as a draw would; dimensions that do not contain it are left out."""
+    values = flatten(recipe.model_dump(mode="json"))
+    mixture = mixture_of(recipe, view)
+    result: dict[str, Any] = {}
+    for key, dimensions in fields(view).items():
+        for dimension in dimensions:
+            value = mixture.get(_domain(dimension.name), 0.0) if key == MIXTURE else values[key]
+            if isinstance(dimension, Options):
+                if value in dimension.values:
+                    result[dimension.name] = dimension.values.index(value)
+            elif dimension.low <= value <= dimension.high:
+                result[dimension.name] = value
+    return result
+
+
+def mixture_of(recipe: Recipe, view: View) -> dict[str, float]:
+    """A recipe's sampling weights, adding up to one; without a mixture, in proportion to tokens."""
+    weights = recipe.data.mixture or {d: float(view.domain_tokens.get(d, 1)) for d in domains(view)}
+    total = sum(weights.values())
+    return {domain: weight / total for domain, weight in weights.items()}
+
+
+def change_of(view: View, drawn: dict[str, Any]) -> Change:
+    """The change that a draw means: readable numbers, without what stays as it is or would not act."""
+    dimensions = {d.name: (key, d) for key, group in fields(view).items() for d in group}
+    change: Change = {}
+    weights: dict[str, float] = {}
+    for name, value in drawn.items():
+        key, dimension = dimensions[name]
+        if isinstance(dimension, Options):
+            change[key] = dimension.values[value]
+        elif key == MIXTURE:
+            weights[_domain(name)] = value
+        else:
+            change[key] = readable(value, dimension.low, dimension.high, dimension.whole)
+    if sum(weights.values()) > 0:
+        change[MIXTURE] = shares(weights)
+    old = flatten(view.champion.model_dump(mode="json"))
+    change = {key: value for key, value in change.items() if value != old[key]}
+    try:
+        return effective(changed(view.champion, change), change)
+    except UserError:
+        return change  # refused by `admissible`, with the reason
+
+
+def readable(value: float, low: float, high: float, whole: bool) -> float:
+    """A number between the limits, rounded to three significant digits, or to a whole number."""
+    if whole:
+        return max(math.ceil(low), min(math.floor(high), round(value)))
+    return max(low, min(high, float(f"{value:.3g}")))
+
+
+def shares(weights: dict[str, float]) -> dict[str, float]:
+    """Weights in thousandths that add up to one (largest remainders are rounded up)."""
+    total = sum(weights.values())
+    exact = {domain: 1000 * weight / total for domain, weight in sorted(weights.items())}
+    parts = {domain: math.floor(part) for domain, part in exact.items()}
+    short = 1000 - sum(parts.values())
+    for domain in sorted(exact, key=lambda d: parts[d] - exact[d])[:short]:
+        parts[domain] += 1
+    return {domain: part / 1000 for domain, part in parts.items()}
+
+
+def search(
+    view: View, n: int, author: str, draw: Draw, reason: Callable[[Change], str], citations: tuple[str, ...] = ()
+) -> list[Proposal]:
+    """Draw local moves until `n` of them are admissible and different, or the draws are used up."""
+    rng = random.Random(f"{author} {view.seed}")
+    space = fields(view)
+    found: dict[str, Proposal] = {}
+    for _ in range(DRAWS_PER_PROPOSAL * n if space else 0):
+        if len(found) == n:
+            break
+        keys = rng.sample(sorted(space), k=min(len(space), rng.randint(1, MOST_FIELDS)))
+        change = change_of(view, draw([dimension for key in keys for dimension in space[key]]))
+        if not change:
+            continue
+        kind = kind_of(change)
+        proposal = Proposal(
+            hypothesis=reason(change),
+            kind=kind,
+            change=change,
+            predicted=predict(view, author, kind),
+            author=author,
+            citations=citations,
+        )
+        if admissible(view, proposal) is None:
+            found.setdefault(changed(view.champion, change).hash, proposal)
+    return list(found.values())
+
+
+def _weight(domain: str) -> str:
+    return f"{MIXTURE}/{domain}"
+
+
+def _domain(name: str) -> str:
+    return name.removeprefix(f"{MIXTURE}/")
