@@ -1,0 +1,14 @@
+"""Warm-up, stable, decay (Hu et al. 2024): flat at the peak, then a straight line to `final` in the last part."""
+
+from assay.spec.recipe import Schedule
+from assay.training.schedules.warmup import rise, warmup_steps
+
+
+def factor(step: int, steps: int, schedule: Schedule) -> float:
+    """Multiplier on the peak learning rate."""
+    warmup = warmup_steps(steps, schedule)
+    if step < warmup:
+        return rise(step, warmup)
+    decay = min(max(1, round(schedule.decay * steps)), steps - warmup)
+    progress = max(0, step - (steps - decay)) / decay
+    return 1 - (1 - schedule.final) * progress
