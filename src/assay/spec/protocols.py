@@ -75,7 +75,8 @@ class Executor(Protocol):
 
     `submit` is idempotent: the same order twice is one run. A paused run keeps its checkpoint and is gone on
     with by submitting it again. `poll` returns outcomes since the last poll, waiting up to `timeout` seconds
-    for one. A crashed run is retried once before its outcome is `failed`. `close` pauses what still runs.
+    for one. A crashed run is retried once before its outcome is `failed`. `pause` brings the outcome `paused`;
+    `cancel` stops a run and forgets it without one. `close` pauses what still runs.
     """
 
     def submit(self, order: RunOrder, folder: Path) -> None: ...
