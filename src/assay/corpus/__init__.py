@@ -1,0 +1,1 @@
+"""Text to tokens: sources, duplicates, split, shards and held-out spans; provenance throughout."""

@@ -1,0 +1,167 @@
+"""Files and streams of records: JSON lines (plain, gzip, Zstandard), Parquet, and Hugging Face data sets.
+
+A record has `text` and, where known, `id`, `source` and `licence` (or `license`). Records whose ids differ only
+after a `#` are parts of one document.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from assay.corpus.documents import UNKNOWN_LICENCE, Document, content_group, id_group
+from assay.spec.errors import UserError
+
+_CHUNK = 1 << 20
+
+
+def document_of(record: Any, where: str, default_id: str, source: str) -> Document:
+    """The document in a record. Raises `UserError`, with `where` naming file and line or row."""
+    if not isinstance(record, dict):
+        raise UserError(f"{where}: a record should be a JSON object with a field 'text', but is {_short(record)}")
+    text = record.get("text")
+    if not isinstance(text, str) or not text.strip():
+        problem = "has no field 'text'" if "text" not in record else f"has {_short(text)} as its 'text'"
+        raise UserError(f"{where}: the record {problem}; every record needs some text")
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{where}: character {error.start} of 'text' is half of a surrogate pair, which UTF-8 cannot hold; "
+            f"repair the record or remove it"
+        ) from None
+    given = record.get("id")
+    return Document(
+        text=text,
+        id=default_id if given is None else _clean(given),
+        source=_clean(record.get("source") or source),
+        licence=_clean(record.get("licence") or record.get("license") or UNKNOWN_LICENCE),
+        group=content_group(content) if given is None else id_group(_clean(given)),
+    )
+
+
+def _clean(value: Any) -> str:
+    return str(value).encode(errors="replace").decode()
+
+
+def _short(value: Any) -> str:
+    shown = json.dumps(value, default=str)
+    return shown if len(shown) <= 40 else shown[:37] + "..."
+
+
+def read_jsonl(path: Path, source: str) -> Iterator[Document]:
+    """Documents of a `.jsonl`, `.jsonl.gz` or `.jsonl.zst` file, one line in memory at a time."""
+    offset = 0
+    for number, line in enumerate(_lines(path), start=1):
+        if line.strip():
+            where = f"{path}, line {number}"
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise UserError(f"{where}: not UTF-8 text (byte {offset + error.start} of the JSON lines)") from None
+            try:
+                record = json.loads(text)
+            except json.JSONDecodeError as error:
+                raise UserError(
+                    f"{where}: broken JSON ({error.msg} at column {error.colno}); each line should be one JSON object"
+                ) from None
+            except RecursionError:
+                raise UserError(f"{where}: JSON nested too deeply; each line should be one JSON object") from None
+            yield document_of(record, where, f"{path.name}:{number}", source)
+        offset += len(line)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    rest: list[bytes] = []  # pieces of a line that is longer than a chunk
+    try:
+        for chunk in _chunks(path):
+            *complete, last = chunk.split(b"\n")
+            for line in complete:
+                yield b"".join((*rest, line, b"\n"))
+                rest = []
+            rest.append(last)
+    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+        raise UserError(f"{path}: damaged or cut short ({error}); copy or compress it again") from None
+    yield b"".join(rest)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    if path.suffix == ".gz":
+        with gzip.open(path) as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+        return
+    with path.open("rb") as file:
+        if path.suffix != ".zst":
+            while chunk := file.read(_CHUNK):
+                yield chunk
+            return
+        # Frame by frame, because only a decompressor object tells a complete frame from one that was cut short.
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        started = False
+        while chunk := file.read(_CHUNK):
+            while chunk:
+                started = True
+                yield frame.decompress(chunk)
+                chunk = frame.unused_data
+                if frame.eof:
+                    frame, started = zstandard.ZstdDecompressor().decompressobj(), False
+        if started:
+            raise EOFError("the last Zstandard frame is incomplete")
+
+
+def read_parquet(path: Path, source: str) -> Iterator[Document]:
+    """Documents of a Parquet file with a string column `text`, 256 rows in memory at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            if "text" not in schema.names:
+                raise UserError(
+                    f"{path}: no column 'text'; its columns are: {', '.join(schema.names)}; rename the one that "
+                    f"holds the text"
+                )
+            kind = schema.field("text").type
+            if pa.types.is_dictionary(kind):
+                kind = kind.value_type
+            if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+                raise UserError(f"{path}: column 'text' should hold strings, but holds {kind}")
+            columns = [name for name in ("text", "id", "source", "licence", "license") if name in schema.names]
+            number = 0
+            for batch in file.iter_batches(batch_size=256, columns=columns):
+                for record in batch.to_pylist():
+                    number += 1
+                    yield document_of(record, f"{path}, row {number}", f"{path.name}:{number}", source)
+    except pa.ArrowException as error:
+        raise UserError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
+
+
+def read_hub(name: str) -> Iterator[Document]:
+    """Documents of the `train` split of a Hugging Face data set, streamed through the `datasets` extra."""
+    try:
+        import datasets  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise UserError(
+            f"hf:{name}: reading data sets of the Hugging Face Hub needs an extra package; "
+            f"run: pip install 'assay[datasets]'"
+        ) from None
+    try:
+        rows = iter(datasets.load_dataset(name, split="train", streaming=True))
+        number = 0
+        while (record := next(rows, None)) is not None:
+            number += 1
+            yield document_of(record, f"hf:{name}, row {number}", f"{name}:{number}", f"hf:{name}")
+    except UserError:
+        raise
+    except Exception as error:  # whatever the network, the hub or a data set's format can raise
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"hf:{name}: the data set cannot be read ({first}); check its name, that it has a 'train' split, "
+            f"and the network"
+        ) from None

@@ -1,0 +1,54 @@
+"""Which documents are held out: by a hash of the source file, never by order, place or chance."""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from assay.spec.errors import UserError
+
+HELDOUT_FRACTION = 0.05
+_RANGE = 1 << 63
+
+
+def draw(group: str) -> int:
+    """A number in [0, 2⁶³) that a group draws by its hash; it stands for the group from here on."""
+    return int.from_bytes(hashlib.sha256(b"assay split\0" + group.encode()).digest()[:8], "big") >> 1
+
+
+def choose_heldout(domains: Mapping[str, np.ndarray], fraction: float = HELDOUT_FRACTION) -> np.ndarray:
+    """The draws of the held-out groups: a fraction of all, at least one and never all in every domain.
+
+    A group is on one side in all domains. The outcome depends on names and sets of draws alone: the groups that
+    draw lowest are held out, with exceptions only where a small domain would be left without one side.
+
+    Args:
+        domains: for each domain the distinct draws of its groups, int64.
+
+    Raises:
+        UserError: a domain has a single group, or shares its few groups with others so that no split was found.
+    """
+    threshold = int(fraction * _RANGE)
+    heldout = {int(drawn) for draws in domains.values() for drawn in draws[draws < threshold]}
+    for name, draws in sorted(domains.items()):
+        if len(draws) < 2:
+            raise UserError(
+                f"domain '{name}' has no text beyond one source document, so nothing can be held out for "
+                f"evaluation; give it at least two files or records"
+            )
+        count = _count(draws, heldout)
+        if count == 0:
+            heldout.add(int(draws.min()))
+        elif count == len(draws):
+            heldout.remove(int(draws.max()))
+    for name, draws in sorted(domains.items()):
+        if not 0 < _count(draws, heldout) < len(draws):
+            raise UserError(
+                f"domain '{name}' has only {len(draws)} source documents and shares them with other domains, so "
+                f"they cannot be divided into training and held-out text; give it more files or records"
+            )
+    return np.array(sorted(heldout), dtype=np.int64)
+
+
+def _count(draws: np.ndarray, heldout: set[int]) -> int:
+    return int(np.isin(draws, np.fromiter(heldout, np.int64, len(heldout))).sum())

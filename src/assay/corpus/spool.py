@@ -1,0 +1,116 @@
+"""A build's working copy: texts on disk in order of arrival, and an index of them in order of their hashes.
+
+Sources are read once and never held in memory; exact duplicates fall out as they arrive.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from assay.corpus.documents import Document
+from assay.corpus.split import draw
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """A document of the index, with its text as UTF-8."""
+
+    hash: bytes
+    id: str
+    source: str
+    licence: str
+    content: bytes
+
+
+class Spool:
+    """Documents waiting to be split and tokenised. Use as a context manager; the folder is the caller's to remove."""
+
+    def __init__(self, folder: Path) -> None:
+        self._texts = (folder / "texts").open("w+b")
+        self._index = sqlite3.connect(folder / "index.db", isolation_level=None)
+        self._index.executescript(
+            """
+            PRAGMA journal_mode = OFF;
+            PRAGMA synchronous = OFF;
+            CREATE TABLE documents (
+                hash BLOB PRIMARY KEY, domain TEXT, drawn INTEGER, id TEXT, source TEXT, licence TEXT,
+                start INTEGER, bytes INTEGER, heldout INTEGER DEFAULT 0
+            ) WITHOUT ROWID;
+            BEGIN;
+            """
+        )
+        self._end = 0
+        self._arrived = 0
+
+    def __enter__(self) -> "Spool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._texts.close()
+        self._index.close()
+
+    def add(self, domain: str, document: Document) -> int:
+        """Take a document in and return its bytes.
+
+        Of equal texts the one that sorts first by domain, group and provenance stays, whatever came first.
+        """
+        content = document.text.encode()
+        self._texts.write(content)
+        self._index.execute(
+            """
+            INSERT INTO documents (hash, domain, drawn, id, source, licence, start, bytes) VALUES (?,?,?,?,?,?,?,?)
+            ON CONFLICT (hash) DO UPDATE SET
+                domain = excluded.domain, drawn = excluded.drawn, id = excluded.id,
+                source = excluded.source, licence = excluded.licence
+            WHERE (excluded.domain, excluded.drawn, excluded.id, excluded.source, excluded.licence)
+                < (domain, drawn, id, source, licence)
+            """,
+            (
+                hashlib.sha256(content).digest(), domain, draw(document.group), document.id, document.source,
+                document.licence, self._end, len(content),
+            ),
+        )  # fmt: skip
+        self._end += len(content)
+        self._arrived += 1
+        return len(content)
+
+    def dropped(self) -> int:
+        """How many documents were exact duplicates of others."""
+        return self._arrived - self._index.execute("SELECT count(*) FROM documents").fetchone()[0]
+
+    def draws(self, domain: str) -> np.ndarray:
+        """Distinct draws of a domain's groups, int64."""
+        rows = self._index.execute("SELECT DISTINCT drawn FROM documents WHERE domain = ?", (domain,))
+        return np.fromiter((row[0] for row in rows), np.int64)
+
+    def hold_out(self, draws: np.ndarray) -> None:
+        """Mark every document of these groups; call once, after the last `add`."""
+        self._texts.flush()
+        self._index.execute("CREATE TEMP TABLE heldout (drawn INTEGER PRIMARY KEY)")
+        self._index.executemany("INSERT INTO heldout VALUES (?)", ((int(drawn),) for drawn in draws))
+        self._index.execute("UPDATE documents SET heldout = 1 WHERE drawn IN (SELECT drawn FROM heldout)")
+        self._index.execute("CREATE INDEX parts ON documents (domain, heldout, hash)")
+
+    def hashes(self, domain: str, heldout: bool) -> Iterator[bytes]:
+        """SHA-256 of the texts of one side of a domain, in ascending order."""
+        query = "SELECT hash FROM documents WHERE domain = ? AND heldout = ? ORDER BY hash"
+        return (row[0] for row in self._index.execute(query, (domain, heldout)))
+
+    def totals(self, domain: str, heldout: bool) -> tuple[int, int]:
+        """Documents and bytes of one side of a domain."""
+        query = "SELECT count(*), coalesce(sum(bytes), 0) FROM documents WHERE domain = ? AND heldout = ?"
+        return self._index.execute(query, (domain, heldout)).fetchone()
+
+    def documents(self, domain: str, heldout: bool) -> Iterator[Spooled]:
+        """Documents of one side of a domain, in ascending order of their hashes."""
+        query = """
+            SELECT hash, id, source, licence, start, bytes FROM documents
+            WHERE domain = ? AND heldout = ? ORDER BY hash
+        """
+        for digest, name, source, licence, start, size in self._index.execute(query, (domain, heldout)):
+            self._texts.seek(start)
+            yield Spooled(digest, name, source, licence, self._texts.read(size))
