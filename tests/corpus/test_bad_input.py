@@ -13,7 +13,7 @@ import zstandard
 from assay.corpus import build
 from assay.corpus.build import build_corpus
 from assay.corpus.manifest import check_size, open_corpus
-from assay.corpus.sources import Source, parse_source, read_source
+from assay.corpus.sources import Source, read_source
 from assay.spec.errors import UserError
 
 from .helpers import write_folder, write_jsonl
@@ -131,11 +131,10 @@ def test_parquet(tmp_path: Path) -> None:
     _fails(path, "not a readable Parquet file")
 
 
-@pytest.mark.parametrize("text", ["./books", "prose=", "=./books", "Prose=./x", "a b=./x", "../x=./x"])
-def test_source_on_the_command_line(text: str) -> None:
-    with pytest.raises(UserError, match="corpus"):
-        parse_source(text)
-    assert parse_source("prose=a=b") == Source("prose", "a=b")
+@pytest.mark.parametrize("name", ["", "Prose", "a b", "../x", "-a", "größe", "a" * 65, "a\n"])
+def test_domain_name(name: str) -> None:
+    with pytest.raises(UserError, match="a name should be lower-case letters"):
+        Source(name, "./books")
 
 
 def test_names_and_tokenizer(tmp_path: Path) -> None:

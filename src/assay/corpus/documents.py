@@ -51,11 +51,3 @@ class Source:
                 f"corpus domain '{self.name}': a name should be lower-case letters, digits, '_' and '-', "
                 f"starting with a letter or digit, as in 'prose=./books'"
             )
-
-
-def parse_source(text: str) -> Source:
-    """Read `NAME=PATH`, as in `--corpus prose=./books`. Raises `UserError`."""
-    name, equals, location = text.partition("=")
-    if not equals or not location.strip():
-        raise UserError(f"corpus '{text}' is not understood: write NAME=PATH, for example prose=./books")
-    return Source(name.strip(), location.strip())

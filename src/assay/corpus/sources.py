@@ -7,7 +7,6 @@ from pathlib import Path
 from assay.corpus import embedded
 from assay.corpus.documents import Document as Document
 from assay.corpus.documents import Source as Source
-from assay.corpus.documents import parse_source as parse_source
 from assay.corpus.files import TEXT_SUFFIXES, read_parts, read_whole
 from assay.corpus.records import read_hub, read_jsonl, read_parquet
 from assay.spec.errors import UserError
