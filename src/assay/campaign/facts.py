@@ -8,12 +8,17 @@ from typing import Any
 from assay.campaign.decide import Key
 from assay.campaign.history import Campaign
 from assay.campaign.lab import Lab
+from assay.campaign.summary import calibration, domain_effects, smallest_effects, totals
 from assay.spec.recipe import difference
 from assay.spec.scale import shape_at
 from assay.spec.verdict import Evidence, Generation, Verdict
 
 #: Points of a loss curve in a report; more cannot be seen.
 CURVE_POINTS = 120
+RUN_COLUMNS = (
+    "hash", "recipe", "scale", "seed_init", "seed_data", "repeat", "trainer", "status", "score", "domains", "flops",
+    "seconds", "message",
+)  # fmt: skip
 
 
 def percent(value: float | None, base: float | None) -> float | None:
@@ -106,6 +111,10 @@ def facts(lab: Lab) -> dict[str, Any]:
     rows = lab.store.run_rows()
     verification = lab.store.verify_ledger()
     entries = lab.store.ledger()
+    licences = _licences(lab)
+    by_hash = {row["hash"]: row for row in rows}
+    generations = [_generation(campaign, g) for g in campaign.generations]
+    proposals = [_proposal(campaign, number, by_hash) for number in campaign.registered]
     return {
         "lab": {
             "name": lab.config.name,
@@ -113,12 +122,14 @@ def facts(lab: Lab) -> dict[str, Any]:
             "trainer": campaign.trainer,
             "corpus": manifest.id,
             "tokenizer": manifest.tokenizer,
+            "evidence": lab.config.evidence.model_dump(mode="json"),
             "domains": {
                 name: {
                     "train_documents": domain.train.documents,
                     "train_bytes": domain.train.bytes,
                     "heldout_bytes": domain.heldout.bytes,
                     "score_weight": lab.config.corpus.score_weights.get(name, 0.0),
+                    "licences": licences.get(name, {}),
                 }
                 for name, domain in manifest.domains.items()
             },
@@ -134,8 +145,10 @@ def facts(lab: Lab) -> dict[str, Any]:
                 for scale in lab.config.ladder
             ],
         },
-        "generations": [_generation(campaign, g) for g in campaign.generations],
-        "proposals": [_proposal(campaign, number) for number in campaign.registered],
+        "totals": totals(generations),
+        "generations": generations,
+        "proposals": proposals,
+        "calibration": calibration(proposals),
         "refused": [
             {
                 "author": r["proposal"]["author"],
@@ -146,6 +159,9 @@ def facts(lab: Lab) -> dict[str, Any]:
             for r in campaign.refusals
         ],
         "noise_percent": campaign.noise_percent(),
+        "smallest_effect": smallest_effects(
+            campaign.noise_percent(), lab.config.evidence, campaign.decider.next_number, campaign.decider.generation
+        ),
         "error_budget": {
             "fdr": lab.config.evidence.fdr,
             "tests": len(campaign.registered),
@@ -157,6 +173,7 @@ def facts(lab: Lab) -> dict[str, Any]:
             status: sum(row["status"] == status for row in rows)
             for status in ("finished", "diverged", "failed", "running", "paused", "cancelled")
         },
+        "run_list": [{key: row[key] for key in RUN_COLUMNS} for row in rows],
         "curves": _curves(lab, campaign),
         "spend": {
             "flops": sum(row["flops"] for row in rows),
@@ -171,6 +188,7 @@ def facts(lab: Lab) -> dict[str, Any]:
             "intact": verification.bad_seq is None,
             "problem": verification.problem,
             "head": entries[-1].hash_ if entries else "",
+            "time": entries[-1].time if entries else "",
         },
     }
 
@@ -211,11 +229,27 @@ def _loss_compute(campaign: Campaign, recipe: str) -> list[dict[str, Any]]:
     return points
 
 
-def _proposal(campaign: Campaign, number: int) -> dict[str, Any]:
+def _proposal(campaign: Campaign, number: int, runs: dict[str, dict[str, Any]]) -> dict[str, Any]:
     verdict = campaign.verdicts.get(number)
+    shown = [evidence_facts(e) for e in verdict.evidence] if verdict else []
     return proposal_row(campaign, number) | {
-        "evidence": [evidence_facts(e) for e in verdict.evidence] if verdict else []
+        "evidence": [e | {"domains_percent": domain_effects(e["pairs"], runs)} for e in shown]
     }
+
+
+def _licences(lab: Lab) -> dict[str, dict[str, int]]:
+    """Documents by licence in each domain, as the corpus's own table of documents says."""
+    import pyarrow.parquet as pq
+
+    path = lab.corpus_dir / "documents.parquet"
+    if not path.is_file():
+        return {}
+    table = pq.read_table(path, columns=["domain", "licence"])
+    counted = table.group_by(["domain", "licence"]).aggregate([([], "count_all")]).to_pylist()
+    found: dict[str, dict[str, int]] = {}
+    for row in sorted(counted, key=lambda row: (row["domain"], -row["count_all"], row["licence"])):
+        found.setdefault(row["domain"], {})[row["licence"]] = row["count_all"]
+    return found
 
 
 def _curves(lab: Lab, campaign: Campaign) -> list[dict[str, Any]]:

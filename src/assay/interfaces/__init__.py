@@ -1,0 +1,1 @@
+"""How people and programs use a lab: command line and report."""

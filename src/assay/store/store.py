@@ -52,7 +52,9 @@ class Store:
         self.name = name
         self.engine = create_engine(url)
         if self.engine.dialect.name == "sqlite":
-            event.listen(self.engine, "connect", _sqlite_pragmas)
+            event.listen(self.engine, "connect", _sqlite_connected)
+            event.listen(self.engine, "begin", _sqlite_begin)
+        self._writing = self.engine.execution_options(write=True)
         with self._explained():
             if create:
                 upgrade(self.engine, name)
@@ -88,7 +90,13 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Generator[Connection]:
-        """All or nothing. Errors of the database come out as `UserError`."""
+        """Reads and writes, all or nothing. Errors of the database come out as `UserError`."""
+        with self._explained(), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Generator[Connection]:
+        """A consistent view that blocks nobody."""
         with self._explained(), self.engine.begin() as connection:
             yield connection
 
@@ -104,7 +112,7 @@ class Store:
 
     def recipes(self) -> dict[str, Recipe]:
         """Every recipe by hash."""
-        with self.transaction() as connection:
+        with self.reading() as connection:
             rows = connection.execute(select(recipes)).all()
         return {row.hash: Recipe.model_validate_json(row.body) for row in rows}
 
@@ -133,14 +141,14 @@ class Store:
         connection.execute(update(runs).where(runs.c.hash == digest).values(checkpoint_kept=False))
 
     def run(self, digest: str) -> Run | None:
-        with self.transaction() as connection:
+        with self.reading() as connection:
             text = connection.execute(select(runs.c.spec).where(runs.c.hash == digest)).scalar()
         return Run.model_validate_json(text) if text else None
 
     def run_rows(self) -> list[dict[str, Any]]:
         """Every run as a plain row, `domains` decoded, without its full specification."""
         columns = [column for column in runs.c if column.name != "spec"]
-        with self.transaction() as connection:
+        with self.reading() as connection:
             rows = connection.execute(select(*columns)).mappings().all()
         return [{**row, "domains": json.loads(row["domains"])} for row in rows]
 
@@ -157,7 +165,7 @@ class Store:
 
     def series(self, digest: str) -> list[Row[Any]]:
         """A run's metric points in order of steps."""
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return list(connection.execute(select(metrics).where(metrics.c.run == digest).order_by(metrics.c.step)))
 
     # Conversations with language models
@@ -169,13 +177,13 @@ class Store:
             )
 
     def exchanges(self) -> list[dict[str, Any]]:
-        with self.transaction() as connection:
+        with self.reading() as connection:
             rows = connection.execute(select(exchanges).order_by(exchanges.c.id)).mappings().all()
         return [{**row, "body": json.loads(row["body"])} for row in rows]
 
     def usd_spent(self) -> float:
         """Money spent on language models over the lab's life, in US dollars."""
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return float(connection.execute(select(func.sum(exchanges.c.cost_usd))).scalar() or 0.0)
 
     # Inbox
@@ -192,7 +200,7 @@ class Store:
 
     def letters(self, open_only: bool = True) -> list[Letter]:
         query = select(inbox).order_by(inbox.c.id)
-        with self.transaction() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query.where(~inbox.c.handled) if open_only else query).mappings().all()
         return [Letter.model_validate({**row, "body": json.loads(row["body"])}) for row in rows]
 
@@ -202,17 +210,24 @@ class Store:
     # Ledger
 
     def ledger(self, after: int = 0) -> list[Entry]:
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return list(entries(connection, after))
 
     def verify_ledger(self) -> Verification:
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return verify(connection)
 
 
-def _sqlite_pragmas(connection: Any, _record: Any) -> None:
+def _sqlite_connected(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver shall not begin transactions by itself
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA busy_timeout=10000")
     cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # Writers take the lock at once: a read that later turns into a write cannot wait for another writer.
+    immediate = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

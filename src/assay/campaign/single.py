@@ -1,0 +1,48 @@
+"""One run on its own, for a person to watch."""
+
+from collections.abc import Callable
+from typing import Any
+
+from assay.campaign.controller import read_metrics
+from assay.campaign.lab import Lab
+from assay.spec.errors import UserError
+from assay.spec.protocols import Executor, Progress
+from assay.spec.recipe import Recipe
+from assay.spec.registry import load
+from assay.spec.run import Run, Seed
+
+
+def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Callable[[Progress], None]) -> dict[str, Any]:
+    """Train and score one run; returns its facts.
+
+    Raises:
+        UserError: the run failed; the message has its log's end.
+    """
+    run = Run(
+        recipe=recipe, scale=lab.config.ladder[scale], seed=Seed(init=seed, data=seed),
+        corpus=lab.config.corpus.id, trainer=lab.trainer(),
+    )  # fmt: skip
+    digest, folder = run.hash, lab.run_dir(run.hash)
+    with lab.store.transaction() as connection:
+        lab.store.put_run(connection, run, "running")
+    executor: Executor = load("executor", lab.config.execution.executor)(
+        workers=1, weights=lab.config.corpus.score_weights
+    )
+    outcome = None
+    try:
+        executor.submit(lab.order(run, lab.corpus().vocab), folder)
+        while outcome is None:
+            outcome = dict(executor.poll(0.1)).get(digest)
+            for progress in executor.progress():
+                tick(progress)
+    finally:
+        executor.close()
+        with lab.store.transaction() as connection:
+            if outcome is None:
+                lab.store.set_status(connection, digest, "paused")
+            else:
+                lab.store.put_outcome(connection, digest, outcome)
+                lab.store.put_metrics(connection, digest, read_metrics(folder))
+    if outcome.status == "failed":
+        raise UserError(f"run {digest} failed: {outcome.message}")
+    return {"run": digest, "recipe": recipe.hash, "folder": str(folder), **outcome.model_dump(mode="json")}

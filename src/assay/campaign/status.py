@@ -1,0 +1,45 @@
+"""Where a lab stands, read straight from the store: no history is rebuilt, so the answer is instant."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from assay.campaign.lock import holder
+from assay.spec.lab import LabConfig
+from assay.store.store import Store
+
+
+def status_of(folder: Path) -> dict[str, Any]:
+    """Facts for `assay status`.
+
+    Raises:
+        UserError: the lab or its store is broken.
+    """
+    config = LabConfig.from_toml(folder / "lab.toml")
+    store = Store.at(folder)
+    entries, rows = store.ledger(), store.run_rows()
+    proposals = {e.body["registered"]["number"]: e.body["registered"] for e in entries if e.kind == "proposal"}
+    verdicts = {e.body["number"]: e.body["decision"] for e in entries if e.kind == "verdict"}
+    promotions = [e.body["recipe"] for e in entries if e.kind == "promotion"]
+    ends = [e.kind for e in entries if e.kind in ("session", "end")]
+    running = holder(folder)
+    return {
+        "lab": config.name,
+        "controller": running,
+        "interrupted": bool(ends) and ends[-1] == "session" and running is None,
+        "generation": len(promotions),
+        "champion": promotions[-1] if promotions else config.start.hash,
+        "proposals": len(proposals),
+        "verdicts": dict(Counter(verdicts.values())),
+        "under_test": [
+            {"number": number, "author": r["proposal"]["author"], "change": r["proposal"]["change"]}
+            for number, r in proposals.items()
+            if number not in verdicts
+        ],
+        "queued": sum(letter.kind == "propose" for letter in store.letters()),
+        "runs": dict(Counter(row["status"] for row in rows)),
+        "flops": sum(row["flops"] for row in rows),
+        "core_seconds": sum(row["seconds"] for row in rows),
+        "usd": store.usd_spent(),
+        "ledger_entries": len(entries),
+    }

@@ -1,0 +1,92 @@
+"""`assay init`."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from assay.interfaces.cli.shared import Json, print_json
+from assay.spec.base import read_toml
+from assay.spec.errors import UserError
+from assay.spec.ladders import LADDERS
+
+
+def init(
+    folder: Annotated[Path, Parameter(help="Where the lab shall be.")],
+    *,
+    corpus: Annotated[
+        tuple[str, ...], Parameter(name="--corpus", negative="", help="NAME=PATH of a domain; may be repeated.")
+    ] = (),
+    tokenizer: Annotated[str, Parameter(help="'bytes', or 'bpe:4096' for a BPE of that many tokens.")] = "bytes",
+    recipe: Annotated[Path | None, Parameter(help="Recipe of generation 0; nanoGPT's defaults if left out.")] = None,
+    ladder: Annotated[str, Parameter(help="'cpu', 'tiny', or a TOML file with [[ladder]] tables.")] = "cpu",
+    seed: Annotated[int, Parameter(help="Decides every seed of the lab.")] = 0,
+    json: Json = False,
+) -> None:
+    """Make a lab: build its corpus and write lab.toml with every setting.
+
+    Without --corpus, the corpus is text that is on every machine: the running Python's standard library (code), its
+    test suite (tests) and English documentation (docs). PATH is a folder, or a .txt, .md, .jsonl, .jsonl.gz,
+    .jsonl.zst or .parquet file; hf:ORG/NAME streams a data set (needs the 'datasets' extra).
+
+    Examples:
+
+        assay init mylab
+        assay init mylab --corpus prose=./books --corpus code=./src.jsonl.zst
+        assay init mylab --tokenizer bpe:4096 --seed 7
+    """
+    from assay.campaign.lab import init_lab
+    from assay.corpus.build import build_corpus
+    from assay.corpus.embedded import embedded_sources
+    from assay.corpus.sources import Source
+    from assay.interfaces.cli.progress import corpus_progress
+    from assay.spec.recipe import Recipe
+
+    if (folder / "lab.toml").exists():
+        raise UserError(f"{folder} is a lab already; choose another folder, or go on with `assay run {folder}`")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} exists and is not empty; choose a new folder")
+    changes: dict[str, object] = {"seed": seed}
+    if recipe is not None:
+        changes["start"] = Recipe.from_toml(recipe).model_dump(mode="json")
+    if ladder in LADDERS:
+        changes["ladder"] = [scale.model_dump(mode="json") for scale in LADDERS[ladder]]
+    else:
+        changes["ladder"] = read_toml(Path(ladder)).get("ladder", [])
+    sources = embedded_sources()
+    if corpus:
+        pairs = [text.partition("=") for text in corpus]
+        for text, (name, equals, location) in zip(corpus, pairs, strict=True):
+            if not (name and equals and location):
+                raise UserError(f"--corpus {text}: expected NAME=PATH, for example --corpus prose=./books")
+        sources = [Source(name, location) for name, _, location in pairs]
+    existed = folder.exists()
+    try:
+        with corpus_progress(quiet=json) as progress:
+            manifest = build_corpus(folder / "corpora", sources, tokenizer, progress)
+        lab = init_lab(folder, manifest, changes)
+    except BaseException:
+        if not existed:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            for left in folder.iterdir():
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        raise
+    domains = {
+        name: {
+            "train_documents": domain.train.documents, "train_bytes": domain.train.bytes,
+            "heldout_documents": domain.heldout.documents, "heldout_bytes": domain.heldout.bytes,
+        }
+        for name, domain in manifest.domains.items()
+    }  # fmt: skip
+    if json:
+        print_json({"lab": str(lab.folder), "corpus": manifest.id, "tokenizer": manifest.tokenizer,
+                    "duplicates_dropped": manifest.dropped_duplicates, "domains": domains})  # fmt: skip
+        return
+    print(f"Made {folder} with corpus {manifest.id} ({manifest.dropped_duplicates} exact duplicates dropped):")
+    for name, sizes in domains.items():
+        print(
+            f"  {name:14} {sizes['train_bytes'] / 1e6:7.2f} MB to train on, {sizes['heldout_bytes'] / 1e6:5.2f} MB held out"
+        )
+    print(f"Next: `assay plan {folder} --budget 20m`, then `assay run {folder} --budget 20m`.")

@@ -1,0 +1,67 @@
+"""`assay log`."""
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from assay.interfaces.cli.shared import Json, LabArgument, find_lab, print_json
+
+
+def log(
+    lab: LabArgument = None,
+    *,
+    last: Annotated[int, Parameter(name=("--last", "-n"), help="How many entries; 0 for all.")] = 40,
+    json: Json = False,
+) -> None:
+    """Show the ledger's newest entries: proposals, runs, verdicts, promotions, sessions.
+
+    Examples:
+
+        assay log mylab
+        assay log mylab --last 0 --json
+    """
+    from assay.store.store import Store
+
+    entries = Store.at(find_lab(lab)).ledger()[-last if last > 0 else 0 :]
+    if json:
+        print_json([entry.model_dump(mode="json") for entry in entries])
+        return
+    for entry in entries:
+        print(f"{entry.seq:5}  {entry.time[:19]}  {line(entry.kind, entry.body)}")
+
+
+def line(kind: str, body: dict[str, Any]) -> str:
+    """One entry in words."""
+    match kind:
+        case "proposal":
+            r = body["registered"]
+            change = ", ".join(f"{k} = {v}" for k, v in r["proposal"]["change"].items())
+            return f"#{r['number']} proposed by {r['proposal']['author']}: {change}"
+        case "run":
+            half = " (half-way)" if body["half"] else ""
+            return f"run {body['run']} started for #{body['number']}{half}"
+        case "result":
+            outcome = body["outcome"]
+            score = f"{outcome['score']:.4f} bits per byte" if outcome["score"] is not None else outcome["status"]
+            return f"run {body['run']}: {score}"
+        case "verdict":
+            return (
+                f"#{body['number']} {body['decision'].upper()}, e = {body['e_value']:.3g}: {'; '.join(body['reasons'])}"
+            )
+        case "promotion":
+            return f"generation {body['number']}: recipe {body['recipe']} is the champion"
+        case "refused":
+            return f"refused a proposal of {body['proposal']['author']}: {body['reason']}"
+        case "cancel":
+            return f"#{body['number']}: {body['reason']}"
+        case "session":
+            budget = ", ".join(f"{value:g} {key}" for key, value in body["budget"].items() if value is not None)
+            return f"session begun with {body['command']}, budget {budget}, trainer {body['trainer']}"
+        case "end":
+            return f"session ended: {body['reason']}"
+        case "comparison":
+            return f"compared {body['old']} with {body['new']} at '{body['scale']}': {body['answer']}"
+        case "lab":
+            return f"lab made with corpus {body['corpus']}, start recipe {body['start']}"
+        case _:
+            return str(body.get("text", body))

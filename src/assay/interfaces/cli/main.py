@@ -1,0 +1,79 @@
+"""The `assay` command."""
+
+import os
+import sys
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from assay.spec.errors import UserError
+
+HELP = """A pre-training research lab in which only verified gains count.
+
+Start with `assay init mylab`, then `assay run mylab --budget 20m`, then `assay report mylab --open`.
+Inside a lab's folder its name can be left out. Every command prints machine-readable facts with `--json`.
+"""
+
+#: Command, module, one line of help. A command's own docstring has the details and examples.
+COMMANDS = (
+    ("init", "init:init", "Make a lab around a corpus."),
+    ("plan", "plan:plan", "Say what a budget would buy, before it is spent."),
+    ("run", "run:run", "Propose, test, verify and promote until a budget is spent."),
+    ("status", "status:status", "Show where a lab stands."),
+    ("log", "log:log", "Show what happened, in order."),
+    ("propose", "propose:propose", "Add a proposal from a file to the queue."),
+    ("cancel", "cancel:cancel", "Withdraw a proposal that is queued or under test."),
+    ("report", "report:report", "Write the report, a page to open in a browser."),
+    ("train", "train:train", "Train one recipe and watch it live."),
+    ("compare", "compare:compare", "Is one recipe better than another?"),
+    ("gc", "gc:gc", "Free checkpoints that no verdict needs."),
+)
+GROUPS = (
+    ("recipe", "Show and compare recipes.", (("show", "recipe:show", "Print a recipe as TOML."),
+                                             ("diff", "recipe:diff", "Show the fields in which two recipes differ."))),
+    ("ledger", "The append-only history.", (("verify", "ledger:verify", "Check every entry and every decision."),)),
+)  # fmt: skip
+PACKAGE = "assay.interfaces.cli."
+
+
+def build() -> App:
+    """The command tree. Commands are named by import path, so that none is loaded before it is called."""
+    app = App(name="assay", help=HELP, version=lambda: version("assay"), help_format="plaintext")
+    for name, target, line in COMMANDS:
+        app.command(PACKAGE + target, name=name, help=line)
+    for name, line, members in GROUPS:
+        group = App(name=name, help=line, help_format="plaintext")
+        for member, target, member_line in members:
+            group.command(PACKAGE + target, name=member, help=member_line)
+        app.command(group)
+    return app
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 done, 1 a check failed, 2 bad input, 130 paused by Ctrl-C."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        build()(exit_on_error=False, print_error=False, result_action="return_int_as_exit_code_else_zero")
+    except CycloptsError as error:
+        print(f"assay: {' '.join(str(error).split())}", file=sys.stderr)
+        print("Try `assay --help`, or `assay COMMAND --help` for examples.", file=sys.stderr)
+        sys.exit(2)
+    except UserError as error:
+        print(f"assay: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        import errno
+
+        if error.errno == errno.ENOSPC:
+            print(f"assay: the disk is full ({error.filename or 'while writing'}); free some space, then run the same "
+                  f"command again: nothing that was finished is lost", file=sys.stderr)  # fmt: skip
+            sys.exit(2)
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            print(f"assay: no permission to write {error.filename}; choose another folder", file=sys.stderr)
+            sys.exit(2)
+        raise
+    except KeyboardInterrupt:
+        print("\nPaused. The same command goes on where it stopped.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

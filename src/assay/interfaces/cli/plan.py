@@ -1,0 +1,54 @@
+"""`assay plan`."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from assay.interfaces.cli.shared import Json, LabArgument, duration, open_lab, print_json
+
+
+def plan(
+    lab: LabArgument = None,
+    *,
+    budget: Annotated[str, Parameter(help="20m, 2h, 40runs, 1e15flop, 5usd, or several joined by commas.")] = "20m",
+    json: Json = False,
+) -> None:
+    """Say what a budget would buy: runs, proposals, cost, time, and the smallest effect that it could see.
+
+    Figures rest on the lab's own measured speed and noise as soon as there are any, and say so.
+
+    Examples:
+
+        assay plan mylab --budget 20m
+        assay plan mylab --budget 200runs --json
+    """
+    from assay.campaign.plan import plan as make_plan
+    from assay.spec.budget import Budget
+
+    facts = make_plan(open_lab(lab), Budget.read(budget))
+    if json:
+        print_json(facts)
+        return
+    speed = (
+        "measured here"
+        if facts["speed_measured"]
+        else "assumed until a run has been measured; may be off by a factor 3"
+    )
+    noise = "measured here" if facts["noise_measured"] else "assumed until pairs have been measured"
+    print(f"{facts['lab']}, generation {facts['generation']}, {facts['workers']} runs at a time")
+    print(
+        f"  time        about {duration(facts['seconds'])}, {facts['core_seconds'] / 3600:.2f} core hours (speed {speed})"
+    )
+    print(f"  cost        {facts['flops']:.2e} FLOPs, {facts['usd']:.2f} USD for compute at the price in lab.toml")
+    print(
+        f"  would run   about {facts['runs']} runs: {facts['proposals']} proposals by {', '.join(facts['researchers'])},"
+    )
+    print(f"              if one in {1 / facts['assumed_success_share']:.0f} holds; a dropped one costs "
+          f"{facts['flops_per_dropped_proposal']:.1e} FLOPs, a promoted one {facts['flops_per_promotion']:.1e}")  # fmt: skip
+    for scale in facts["scales"]:
+        print(f"  a run at    {scale['name']:10} {scale['flops']:.2e} FLOPs, about {duration(scale['seconds'])}")
+    print(
+        f"  could see   with a noise of {facts['noise_percent']:.2f}% a pair ({noise}) and e >= {facts['threshold']:.0f} needed:"
+    )
+    for pairs, effect in facts["detectable_percent"].items():
+        print(f"              {f'{effect:.2f}% or more' if effect is not None else 'nothing':16} within {pairs}")

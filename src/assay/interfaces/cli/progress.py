@@ -1,0 +1,94 @@
+"""Progress on screen: bars with time left on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from assay.spec.protocols import Progress
+
+CorpusProgress = Callable[[int, int | None, str], None]
+
+
+@contextmanager
+def corpus_progress(quiet: bool) -> Generator[CorpusProgress | None]:
+    """A callback (done bytes, total bytes or None, message) that shows a corpus being built."""
+    if quiet:
+        yield None
+        return
+    if not sys.stderr.isatty():
+        last: list[tuple[float, str]] = [(0.0, "")]
+
+        def plain(done: int, total: int | None, message: str) -> None:
+            now = time.monotonic()
+            if now - last[0][0] > 5 or message != last[0][1]:
+                last[0] = (now, message)
+                of = f" of {total / 1e6:.1f}" if total else ""
+                print(f"{message}: {done / 1e6:.1f}{of} MB", file=sys.stderr)
+
+        yield plain
+        return
+    from rich import progress as rich
+    from rich.console import Console
+
+    columns = (
+        rich.SpinnerColumn(), rich.TextColumn("{task.description}"), rich.BarColumn(),
+        rich.DownloadColumn(), rich.TimeRemainingColumn(),
+    )  # fmt: skip
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("corpus", total=None)
+
+        def live(done: int, total: int | None, message: str) -> None:
+            bars.update(task, completed=done, total=total, description=message)
+
+        yield live
+
+
+@contextmanager
+def pair_progress(pairs: int, quiet: bool) -> Generator[Callable[[int, object], None]]:
+    """A callback (complete pairs, executor) that shows a comparison under way."""
+    if quiet:
+        yield lambda _done, _executor: None
+        return
+    from rich import progress as rich
+    from rich.console import Console
+
+    columns = (
+        rich.TextColumn("at most {task.total} pairs"), rich.BarColumn(), rich.MofNCompleteColumn(),
+        rich.TimeRemainingColumn(),
+    )  # fmt: skip
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("pairs", total=pairs)
+        yield lambda done, _executor: bars.update(task, completed=done)
+
+
+@contextmanager
+def run_progress(quiet: bool) -> Generator[Callable[[Progress], None]]:
+    """A callback that shows one run: steps, time left, loss as a curve, speed."""
+    if quiet:
+        yield lambda _progress: None
+        return
+    from collections import deque
+
+    from rich import progress as rich
+    from rich.console import Console
+
+    from assay.interfaces.cli.screen import sparkline
+
+    losses: deque[float] = deque(maxlen=40)
+    columns = (
+        rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn(),
+        rich.TimeRemainingColumn(), rich.TextColumn("{task.fields[curve]}"),
+    )  # fmt: skip
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("starting", total=None, curve="")
+
+        def tick(progress: Progress) -> None:
+            if progress.loss is not None:
+                losses.append(progress.loss)
+            speed = f" {progress.tokens_per_second / 1e3:.1f}k tokens/s" if progress.tokens_per_second else ""
+            loss = f"loss {progress.loss:.3f}" if progress.loss is not None else "starting"
+            curve = sparkline(losses) + speed
+            bars.update(task, completed=progress.step, total=progress.steps, description=loss, curve=curve)
+
+        yield tick

@@ -1,0 +1,49 @@
+"""`assay run`."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from assay.interfaces.cli.shared import Json, LabArgument, open_lab, print_json
+
+
+def run(
+    lab: LabArgument = None,
+    *,
+    budget: Annotated[
+        str | None, Parameter(help="How much more: 20m, 2h, 40runs, 1e15flop, 5usd, joined by commas.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Propose changes, test them against the champion, confirm what holds and promote it.
+
+    The budget is a hard limit on what this call adds. Ctrl-C pauses cleanly; the next call goes on where this one
+    stopped, also after a crash or `kill -9`. Without --budget it finishes what an interrupted call had left.
+
+    Examples:
+
+        assay run mylab --budget 20m
+        assay run mylab --budget 40runs
+        assay run mylab --budget 2h,5usd
+    """
+    from assay.campaign.controller import Controller
+    from assay.interfaces.cli.screen import screen
+    from assay.spec.budget import Budget
+
+    asked = Budget.read(budget) if budget else None
+    opened = open_lab(lab)
+    with screen(quiet=json) as watcher:
+        controller = Controller(opened, asked, watcher, command="assay run")
+        reason = controller.run()
+    campaign = controller.campaign
+    if json:
+        from assay.campaign.facts import facts
+
+        print_json({"ended": reason, **facts(opened)})
+        return
+    supported = sum(v.decision == "supported" for v in campaign.verdicts.values())
+    print(
+        f"Ended because {reason}. {len(campaign.runs_in_session)} runs in this session; {len(campaign.verdicts)} verdicts "
+        f"so far, {supported} supported; generation {campaign.decider.generation}."
+    )
+    print(f"See `assay status {opened.folder.name}`, or `assay report {opened.folder.name} --open`.")

@@ -1,0 +1,86 @@
+"""What several commands need: finding the lab, printing facts, parameters that all share."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from assay.spec.errors import UserError
+
+if TYPE_CHECKING:
+    from assay.campaign.lab import Lab
+
+LabArgument = Annotated[Path | None, Parameter(help="Folder of the lab; found from the present folder if left out.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print machine-readable facts.")]
+
+
+def find_lab(folder: Path | None) -> Path:
+    """The lab's folder: the one named, or the nearest one above the present folder.
+
+    Raises:
+        UserError: there is none.
+    """
+    if folder is not None:
+        if not (folder / "lab.toml").is_file():
+            raise UserError(f"{folder} is not a lab: it has no lab.toml; `assay init {folder}` makes one")
+        return folder
+    here = Path.cwd()
+    for candidate in (here, *here.parents):
+        if (candidate / "lab.toml").is_file():
+            return candidate
+    raise UserError("no lab here: name its folder, go into it, or make one with `assay init mylab`")
+
+
+def open_lab(folder: Path | None) -> "Lab":
+    from assay.campaign.lab import Lab
+
+    return Lab(find_lab(folder))
+
+
+def split_words(words: tuple[str, ...], names: tuple[str, ...], command: str) -> tuple["Lab", list[str]]:
+    """Read `[LAB] NAME…`: with one word more than `names` the first is the lab.
+
+    Raises:
+        UserError: too few or too many words.
+    """
+    usage = f"assay {command} [LAB] {' '.join(names)}"
+    if len(words) == len(names):
+        return open_lab(None), list(words)
+    if len(words) == len(names) + 1:
+        return open_lab(Path(words[0])), list(words[1:])
+    raise UserError(f"{len(words)} words were given; expected: {usage}")
+
+
+def print_json(facts: Any) -> None:
+    json.dump(facts, sys.stdout, indent=2, ensure_ascii=False)
+    print()
+
+
+def table(rows: list[list[str]], head: list[str]) -> str:
+    """Columns of text, wide enough for their longest cell."""
+    widths = [max(len(line[i]) for line in [head, *rows]) for i in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in [head, *rows]
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def interval(low: float | None, high: float | None, unit: str = "%") -> str:
+    """An interval with open ends where the data do not bound it yet."""
+    if low is None or high is None:
+        return "not bounded yet"
+    return f"[{low:+.2f}{unit}, {high:+.2f}{unit}]"

@@ -1,0 +1,34 @@
+"""`assay status`."""
+
+from assay.interfaces.cli.shared import Json, LabArgument, find_lab, print_json
+
+
+def status(lab: LabArgument = None, *, json: Json = False) -> None:
+    """Show where a lab stands: champion, verdicts, runs, spend, and whether it is running.
+
+    Example:
+
+        assay status mylab --json
+    """
+    from assay.campaign.status import status_of
+
+    facts = status_of(find_lab(lab))
+    if json:
+        print_json(facts)
+        return
+    running = facts["controller"]
+    state = f"running since {running['since']} (process {running['pid']})" if running else "not running"
+    print(f"{facts['lab']}: {state}")
+    print(f"  generation  {facts['generation']} (champion {facts['champion']})")
+    counts = ", ".join(f"{count} {name}" for name, count in facts["verdicts"].items()) or "none yet"
+    print(f"  verdicts    {counts}")
+    for test in facts["under_test"]:
+        print(f"  under test  #{test['number']} by {test['author']}: {test['change']}")
+    if facts["queued"]:
+        print(f"  queued      {facts['queued']} proposals of people or agents")
+    print(f"  runs        {', '.join(f'{count} {name}' for name, count in facts['runs'].items()) or 'none yet'}")
+    print(
+        f"  spent       {facts['flops']:.3g} FLOPs, {facts['core_seconds'] / 60:.1f} core minutes, {facts['usd']:.2f} USD"
+    )
+    if facts["interrupted"]:
+        print("  The last session was interrupted; `assay run` goes on where it stopped.")

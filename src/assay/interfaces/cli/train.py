@@ -1,0 +1,50 @@
+"""`assay train`."""
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from assay.interfaces.cli.shared import Json, LabArgument, open_lab, print_json
+from assay.spec.errors import UserError
+
+
+def train(
+    lab: LabArgument = None,
+    *,
+    recipe: Annotated[str, Parameter(help="champion, start, gen2, a recipe's hash, or a TOML file.")] = "champion",
+    seed: Annotated[int, Parameter(help="Initialisation and data order.")] = 0,
+    scale: Annotated[str | None, Parameter(help="A scale of the ladder; the smallest if left out.")] = None,
+    json: Json = False,
+) -> None:
+    """Train one recipe once, watched live, and score it. A run that is finished already is not trained again.
+
+    Ctrl-C pauses; the same command goes on from the checkpoint.
+
+    Examples:
+
+        assay train mylab
+        assay train mylab --recipe champion --seed 3 --scale large
+    """
+    from assay.campaign.single import train_one
+    from assay.interfaces.cli.progress import run_progress
+
+    opened = open_lab(lab)
+    names = [rung.name for rung in opened.config.ladder]
+    if scale is not None and scale not in names:
+        raise UserError(f"no scale is called '{scale}'; the ladder has: {', '.join(names)}")
+    if seed < 0:
+        raise UserError(f"--seed {seed}: seeds are zero or more")
+    opened.check()
+    with run_progress(quiet=json or not sys.stderr.isatty()) as tick:
+        facts = train_one(opened, opened.recipe(recipe), names.index(scale) if scale else 0, seed, tick)
+    if json:
+        print_json(facts)
+        return
+    print(f"run {facts['run']}: {facts['status']}")
+    if facts["score"] is not None:
+        print(f"  score  {facts['score']:.4f} bits per byte")
+        for domain, value in facts["domains"].items():
+            print(f"    {domain:14} {value:.4f}")
+    print(f"  spent  {facts['flops']:.3g} FLOPs, {facts['seconds']:.1f} s, {facts['step_ms']:.1f} ms a step")
+    print(f"  files  {facts['folder']}")
