@@ -9,7 +9,7 @@ from assay.spec.errors import UserError
 from assay.spec.protocols import Executor, Progress
 from assay.spec.recipe import Recipe
 from assay.spec.registry import load
-from assay.spec.run import Run, Seed
+from assay.spec.run import Outcome, Run, Seed
 
 
 def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Callable[[Progress], None]) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Callable[[P
     executor: Executor = load("executor", lab.config.execution.executor)(
         workers=1, weights=lab.config.corpus.score_weights
     )
-    outcome = None
+    outcome: Outcome | None = None
     try:
         executor.submit(lab.order(run, lab.corpus().vocab), folder)
         while outcome is None:
@@ -43,6 +43,7 @@ def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Callable[[P
             else:
                 lab.store.put_outcome(connection, digest, outcome)
                 lab.store.put_metrics(connection, digest, read_metrics(folder))
+    assert outcome is not None
     if outcome.status == "failed":
         raise UserError(f"run {digest} failed: {outcome.message}")
     return {"run": digest, "recipe": recipe.hash, "folder": str(folder), **outcome.model_dump(mode="json")}

@@ -86,7 +86,6 @@ def init(
         return
     print(f"Made {folder} with corpus {manifest.id} ({manifest.dropped_duplicates} exact duplicates dropped):")
     for name, sizes in domains.items():
-        print(
-            f"  {name:14} {sizes['train_bytes'] / 1e6:7.2f} MB to train on, {sizes['heldout_bytes'] / 1e6:5.2f} MB held out"
-        )
+        train, heldout = sizes["train_bytes"] / 1e6, sizes["heldout_bytes"] / 1e6
+        print(f"  {name:14} {train:7.2f} MB to train on, {heldout:5.2f} MB held out")
     print(f"Next: `assay plan {folder} --budget 20m`, then `assay run {folder} --budget 20m`.")

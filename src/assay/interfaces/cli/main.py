@@ -1,5 +1,6 @@
 """The `assay` command."""
 
+import errno
 import os
 import sys
 from importlib.metadata import version
@@ -61,19 +62,26 @@ def main() -> None:
     except UserError as error:
         print(f"assay: {error}", file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        import errno
-
-        if error.errno == errno.ENOSPC:
-            print(f"assay: the disk is full ({error.filename or 'while writing'}); free some space, then run the same "
-                  f"command again: nothing that was finished is lost", file=sys.stderr)  # fmt: skip
-            sys.exit(2)
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            print(f"assay: no permission to write {error.filename}; choose another folder", file=sys.stderr)
-            sys.exit(2)
-        raise
+        problem = _explain(error)
+        if problem is None:
+            raise
+        print(f"assay: {problem}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("\nPaused. The same command goes on where it stopped.", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _explain(error: OSError) -> str | None:
+    """What a person can do about an error of the file system; None if nothing is known."""
+    if error.errno == errno.ENOSPC:
+        return (
+            f"the disk is full ({error.filename or 'while writing'}); free some space and run the same command again: "
+            f"nothing that was finished is lost"
+        )
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return f"no permission to write {error.filename}; choose another folder"
+    return None

@@ -29,26 +29,20 @@ def plan(
     if json:
         print_json(facts)
         return
-    speed = (
-        "measured here"
-        if facts["speed_measured"]
-        else "assumed until a run has been measured; may be off by a factor 3"
-    )
+    speed = "measured here" if facts["speed_measured"] else "assumed until a run has been measured; perhaps off by 3"
     noise = "measured here" if facts["noise_measured"] else "assumed until pairs have been measured"
+    dropped, promoted = facts["flops_per_dropped_proposal"], facts["flops_per_promotion"]
+    hours, needed = facts["core_seconds"] / 3600, facts["threshold"]
     print(f"{facts['lab']}, generation {facts['generation']}, {facts['workers']} runs at a time")
-    print(
-        f"  time        about {duration(facts['seconds'])}, {facts['core_seconds'] / 3600:.2f} core hours (speed {speed})"
-    )
+    print(f"  time        about {duration(facts['seconds'])}, {hours:.2f} core hours (speed {speed})")
     print(f"  cost        {facts['flops']:.2e} FLOPs, {facts['usd']:.2f} USD for compute at the price in lab.toml")
+    print(f"  would run   about {facts['runs']} runs: {facts['proposals']} proposals")
     print(
-        f"  would run   about {facts['runs']} runs: {facts['proposals']} proposals by {', '.join(facts['researchers'])},"
+        f"              by {', '.join(facts['researchers'])}, if one in {1 / facts['assumed_success_share']:.0f} holds;"
     )
-    print(f"              if one in {1 / facts['assumed_success_share']:.0f} holds; a dropped one costs "
-          f"{facts['flops_per_dropped_proposal']:.1e} FLOPs, a promoted one {facts['flops_per_promotion']:.1e}")  # fmt: skip
+    print(f"              a dropped one costs {dropped:.1e} FLOPs, a promoted one {promoted:.1e}")
     for scale in facts["scales"]:
         print(f"  a run at    {scale['name']:10} {scale['flops']:.2e} FLOPs, about {duration(scale['seconds'])}")
-    print(
-        f"  could see   with a noise of {facts['noise_percent']:.2f}% a pair ({noise}) and e >= {facts['threshold']:.0f} needed:"
-    )
+    print(f"  could see   with a noise of {facts['noise_percent']:.2f}% a pair ({noise}) and e >= {needed:.0f} needed:")
     for pairs, effect in facts["detectable_percent"].items():
         print(f"              {f'{effect:.2f}% or more' if effect is not None else 'nothing':16} within {pairs}")

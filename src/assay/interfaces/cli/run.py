@@ -43,7 +43,7 @@ def run(
         return
     supported = sum(v.decision == "supported" for v in campaign.verdicts.values())
     print(
-        f"Ended because {reason}. {len(campaign.runs_in_session)} runs in this session; {len(campaign.verdicts)} verdicts "
-        f"so far, {supported} supported; generation {campaign.decider.generation}."
+        f"Ended because {reason}. {len(campaign.runs_in_session)} runs in this session; {len(campaign.verdicts)} "
+        f"verdicts so far, {supported} supported; generation {campaign.decider.generation}."
     )
     print(f"See `assay status {opened.folder.name}`, or `assay report {opened.folder.name} --open`.")

@@ -58,16 +58,6 @@ def print_json(facts: Any) -> None:
     print()
 
 
-def table(rows: list[list[str]], head: list[str]) -> str:
-    """Columns of text, wide enough for their longest cell."""
-    widths = [max(len(line[i]) for line in [head, *rows]) for i in range(len(head))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in [head, *rows]
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
-
-
 def duration(seconds: float | None) -> str:
     """Seconds as people say them."""
     if seconds is None:

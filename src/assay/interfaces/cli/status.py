@@ -27,8 +27,7 @@ def status(lab: LabArgument = None, *, json: Json = False) -> None:
     if facts["queued"]:
         print(f"  queued      {facts['queued']} proposals of people or agents")
     print(f"  runs        {', '.join(f'{count} {name}' for name, count in facts['runs'].items()) or 'none yet'}")
-    print(
-        f"  spent       {facts['flops']:.3g} FLOPs, {facts['core_seconds'] / 60:.1f} core minutes, {facts['usd']:.2f} USD"
-    )
+    minutes = facts["core_seconds"] / 60
+    print(f"  spent       {facts['flops']:.3g} FLOPs, {minutes:.1f} core minutes, {facts['usd']:.2f} USD for models")
     if facts["interrupted"]:
         print("  The last session was interrupted; `assay run` goes on where it stopped.")
