@@ -18,6 +18,7 @@ from assay.spec.lab import ClaudeSettings
 from assay.spec.protocols import ResearcherUnavailable
 
 if TYPE_CHECKING:
+    from anthropic import Anthropic
     from anthropic.types import Message
 
 KEY = "ANTHROPIC_API_KEY"
@@ -62,25 +63,28 @@ class Messages:
             raise ResearcherUnavailable(f"there is no key for Claude: set {KEY} in the environment, {OR_WITHOUT}")
         settings = self.settings
         failure = None
-        for attempt in range(settings.retries + 1):
-            if failure is not None:
-                pause = min(LONGEST_PAUSE, settings.backoff_seconds * 2 ** (attempt - 1))
-                time.sleep(pause if failure.pause is None else failure.pause)
-            outcome = self._attempt(request, key)
-            if not isinstance(outcome, Failure):
-                return outcome
-            failure = outcome
-            if not failure.retry:
-                raise ResearcherUnavailable(failure.reason)
-            if failure.pause is not None and failure.pause > settings.deadline_seconds:
-                raise ResearcherUnavailable(f"{failure.reason}; it asks to wait {failure.pause:g} s: run again then")
+        with _client(settings, key) as client:
+            for attempt in range(settings.retries + 1):
+                if failure is not None:
+                    pause = min(LONGEST_PAUSE, settings.backoff_seconds * 2 ** (attempt - 1))
+                    time.sleep(pause if failure.pause is None else failure.pause)
+                outcome = self._attempt(client, request, key)
+                if not isinstance(outcome, Failure):
+                    return outcome
+                failure = outcome
+                if not failure.retry:
+                    raise ResearcherUnavailable(failure.reason)
+                if failure.pause is not None and failure.pause > settings.deadline_seconds:
+                    raise ResearcherUnavailable(
+                        f"{failure.reason}; it asks to wait {failure.pause:g} s: run again then"
+                    )
         assert failure is not None
         times = "1 attempt" if settings.retries == 0 else f"{settings.retries + 1} attempts"
         raise ResearcherUnavailable(
             f"Claude did not answer in {times}, at last because {failure.reason}; run again later, {OR_WITHOUT}"
         )
 
-    def _attempt(self, request: dict[str, Any], key: str) -> "Message | Failure":
+    def _attempt(self, client: "Anthropic", request: dict[str, Any], key: str) -> "Message | Failure":
         """One attempt, recorded and paid for."""
         settings = self.settings
         body = {**request, "stream": True}
@@ -93,20 +97,19 @@ class Messages:
             )
         began, at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
         message: Message | None = None
+        usage: Usage | None = None
         failure: Failure | None = Failure("it was interrupted", retry=False, billed=True)
         try:
-            message, failure = _stream(settings, request, key)
+            message, usage, failure = _stream(settings, client, request)
         finally:  # also when a person stops the lab meanwhile
-            usage = None if message is None else _usage(message)
-            if failure is None:
-                assert usage is not None
-                price = cost(settings, usage)
-            elif not failure.billed:
+            if failure is not None and not failure.billed:
                 price = 0.0
-            elif usage is not None:  # it broke off after it had begun: how long it had become is not known
-                price = cost(settings, usage.model_copy(update={"output_tokens": settings.max_tokens}))
-            else:
+            elif usage is None:
                 price = most
+            elif failure is None:
+                price = cost(settings, usage)
+            else:  # it broke off after it had begun: how long it had become is not known
+                price = cost(settings, usage.model_copy(update={"output_tokens": settings.max_tokens}))
             self.spent_usd += price
             exchange = Exchange(
                 author=self.author,
@@ -125,53 +128,63 @@ class Messages:
         return message
 
 
-def _stream(settings: ClaudeSettings, request: dict[str, Any], key: str) -> "tuple[Message | None, Failure | None]":
-    """Send a request and read its stream: the message, as far as it came, and what went wrong, if anything did."""
+def _client(settings: ClaudeSettings, key: str) -> "Anthropic":
     import anthropic
     import httpx2  # the HTTP library of `anthropic`, which lets its errors through while a stream is read
 
-    deadline = time.monotonic() + settings.deadline_seconds
-
     def limit(response: httpx2.Response) -> None:
-        response.stream = _limited(response.stream, deadline)
+        response.stream = _limited(response.stream, time.monotonic() + settings.deadline_seconds)
 
-    message: Message | None = None
-    failure: Failure | None = None
-    with anthropic.Anthropic(
+    return anthropic.Anthropic(
         api_key=key,
         base_url=settings.base_url or None,
         timeout=httpx2.Timeout(settings.timeout_seconds, connect=min(CONNECT_SECONDS, settings.timeout_seconds)),
         max_retries=0,  # retried here, where each attempt is recorded and paid for
         http_client=anthropic.DefaultHttpxClient(event_hooks={"response": [limit]}),
-    ) as client:
-        try:
-            with client.messages.stream(**request) as stream:
-                for event in stream:
-                    if event.type == "message_start":
-                        message = stream.current_message_snapshot
-            if message is None or message.stop_reason is None:
-                failure = Failure("the answer ended before it was complete", retry=True, billed=True)
-        except anthropic.APIStatusError as error:
-            failure = _status_failure(error, settings)
-        except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
-            cause = error.__cause__ or error
-            if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
-                where = settings.base_url or "Anthropic's server"
-                failure = Failure(f"{where} cannot be reached: {cause}", retry=True, billed=False)
-            elif isinstance(cause, httpx2.TimeoutException):
-                failure = Failure(
-                    f"the answer stalled: nothing for {settings.timeout_seconds:g} s, or not complete after "
-                    f"{settings.deadline_seconds:g} s",
-                    retry=True,
-                    billed=True,
-                )
-            else:
-                failure = Failure(f"the connection broke off: {cause}", retry=True, billed=True)
-        except (ValueError, TypeError, LookupError, AttributeError, RuntimeError) as error:
-            # Raised by the SDK for events that it cannot put together.
-            reason = f"the answer is not a stream of the Messages API: {error}"[:LONGEST_ERROR]
-            failure = Failure(reason, retry=True, billed=True)
-    return message, failure
+    )
+
+
+def _stream(
+    settings: ClaudeSettings, client: "Anthropic", request: dict[str, Any]
+) -> "tuple[Message | None, Usage | None, Failure | None]":
+    """Send a request and read its stream: message and usage as far as they came, and what went wrong, if anything."""
+    import anthropic
+    import httpx2
+
+    message: Message | None = None
+    usage: Usage | None = None
+    failure: Failure | None = None
+    try:
+        with client.messages.stream(**request) as stream:
+            for event in stream:
+                if event.type == "message_start":
+                    message = stream.current_message_snapshot
+                    usage = _usage(message)
+        if message is not None and message.stop_reason is not None:
+            usage = _usage(message)
+        else:
+            failure = Failure("the answer ended before it was complete", retry=True, billed=True)
+    except anthropic.APIStatusError as error:
+        failure = _status_failure(error, settings)
+    except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
+        cause = error.__cause__ if isinstance(error, anthropic.APIConnectionError) else error
+        if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
+            where = settings.base_url or "Anthropic's server"
+            failure = Failure(f"{where} cannot be reached: {cause}", retry=True, billed=False)
+        elif isinstance(cause, httpx2.TimeoutException):
+            failure = Failure(
+                f"the answer stalled: nothing for {settings.timeout_seconds:g} s, or not complete after "
+                f"{settings.deadline_seconds:g} s",
+                retry=True,
+                billed=True,
+            )
+        else:
+            failure = Failure(f"the connection broke off: {cause}", retry=True, billed=True)
+    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError) as error:
+        # Raised by the SDK for events that it cannot put together.
+        reason = f"the answer is not a stream of the Messages API: {error}"[:LONGEST_ERROR]
+        failure = Failure(reason, retry=True, billed=True)
+    return message, usage, failure
 
 
 def _limited(stream: Any, deadline: float) -> Any:
@@ -193,7 +206,7 @@ def _limited(stream: Any, deadline: float) -> Any:
 
 def _status_failure(error: Any, settings: ClaudeSettings) -> Failure:
     """What an error that the server reports means; before the stream (4xx, 5xx) or within it (200)."""
-    status, text = error.status_code, (error.api_message or str(error))[:LONGEST_ERROR]
+    status, text = error.status_code, str(error.api_message or error)[:LONGEST_ERROR]
     if status == 200:
         return Failure(
             f"the server broke off its answer ({error.type}): {text}", error.type in RETRIED_MID_STREAM, billed=True

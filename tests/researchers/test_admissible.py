@@ -1,0 +1,103 @@
+"""What may be proposed."""
+
+from typing import Any
+
+import pytest
+
+from assay.researchers.admissible import admissible
+from assay.spec.lab import Limits
+from assay.spec.proposal import Prediction, Proposal
+from assay.spec.search import Range
+from tests.researchers.views import after, config, promoted, proposal, trial, view
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"optimiser.name": "muon"},
+        {"optimiser.name": "muon", "optimiser.muon_lr": 0.03},
+        {"schedule.name": "wsd", "schedule.decay": 0.4},
+        {"data.mixture": {"code": 0.2, "docs": 0.3, "tests": 0.5}},
+        {"model.head_dim": 16, "model.query_heads_per_kv": 2},
+    ],
+)
+def test_sound_changes_are_admissible(change: dict[str, Any]) -> None:
+    assert admissible(view(), proposal(change)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"model.rope_base": 500.0}, "may not change"),
+        ({"model.colour": "red"}, "may not change"),
+        ({"optimiser.lr": 0.5}, "outside"),
+        ({"optimiser.lr": float("nan")}, "should be a number"),
+        ({"optimiser.lr": "fast"}, "should be a number"),
+        ({"schedule.name": "triangle"}, "not one of"),
+        ({"data.mixture": {"code": 0.5, "poems": 0.5}}, "'poems'"),
+        ({"data.mixture": {"code": 1.5, "docs": 0.5}}, "outside"),
+        ({"data.mixture": {"code": 0.0}}, "zero"),
+        ({"data.mixture": 0.5}, "data.mixture"),
+        ({"model.query_heads_per_kv": 2}, "cannot be built at scale 'medium'"),  # three heads at width 96
+        ({"data.batch": 12}, "changes nothing"),
+        ({"data.batch": 12, "optimiser.lr": 0.001}, "changes nothing"),
+        ({"optimiser.muon_lr": 0.03}, "optimiser.name is 'muon'"),
+        ({"schedule.decay": 0.4}, "schedule.name is 'wsd'"),
+    ],
+)
+def test_unsound_changes_are_refused_with_the_reason(change: dict[str, Any], reason: str) -> None:
+    refusal = admissible(view(), proposal(change))
+    assert refusal is not None
+    assert reason in refusal
+
+
+def test_a_placebo_may_change_what_does_not_act() -> None:
+    placebo = Proposal(
+        hypothesis="Nothing happens.",
+        kind="placebo",
+        change={"optimiser.muon_lr": 0.03},
+        predicted=Prediction(effect=0.0, low=-0.1, high=0.1),
+        author="strategy:placebo",
+    )
+    assert admissible(view(), placebo) is None
+
+
+def test_limits_hold_at_every_scale() -> None:
+    # At the largest scale: 4 layers x 12 x 128 squared, the embedding and the positions: 0.83 million parameters.
+    deeper = proposal({"model.depth_ratio": 2.0})
+    assert admissible(view(config(limits=Limits(parameters=2_000_000))), deeper) is None
+    refusal = admissible(view(config(limits=Limits(parameters=1_000_000))), deeper)
+    assert refusal is not None
+    assert "'large'" in refusal
+    assert "[limits]" in refusal
+    refusal = admissible(view(config(limits=Limits(memory_mb=50.0))), proposal({"data.batch": 24}))
+    assert refusal is not None
+    assert "MB" in refusal
+
+
+def test_parameters_depend_on_the_vocabulary() -> None:
+    limited, untied = config(limits=Limits(parameters=1_000_000)), proposal({"model.tied_embeddings": False})
+    assert admissible(view(limited), untied) is None
+    assert admissible(view(limited, vocab=4097), untied) is not None
+
+
+def test_the_same_recipe_is_tested_once_against_each_champion() -> None:
+    rope = proposal({"model.position": "rope"})
+    now = view()
+    for past in (
+        after(now, trial(now, rope)),
+        after(now, trial(now, rope, -1.0, "refuted")),
+        # Another author, the same recipe in other words.
+        after(now, trial(now, proposal({"model.position": "rope", "data.batch": 12}, "strategy:x"), 0.0, "refuted")),
+    ):
+        refusal = admissible(past, rope)
+        assert refusal is not None
+        assert "proposal 1 already" in refusal
+        assert admissible(promoted(past, proposal({"optimiser.name": "muon"}), 2.0), rope) is None
+
+
+def test_a_range_may_be_any_key_of_a_recipe() -> None:
+    now = view(config(search={"model.rope_base": Range(low=10.0, high=1e6, log=True)}))
+    refusal = admissible(now, proposal({"model.rope_base": 500.0}))
+    assert refusal is not None
+    assert "model.position is 'rope'" in refusal
