@@ -33,7 +33,7 @@ def train(run_json: Path) -> TrainingResult:
     signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
     checkpoint = folder / "checkpoint.json"
     begin = step = json.loads(checkpoint.read_text())["step"] if checkpoint.exists() else 0
-    (folder / f"trained-{time.time_ns()}").write_text(str(begin))
+    write(folder / f"trained-{time.time_ns()}", str(begin))
     status = "finished"
     with (folder / "metrics.jsonl").open("a") as metrics:
         while step < behave["steps"]:

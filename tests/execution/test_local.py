@@ -1,5 +1,6 @@
 """The local executor with real processes: crashes, kills, orphans, and what is left behind."""
 
+import errno
 import json
 import os
 import signal
@@ -309,6 +310,20 @@ def test_a_folder_belongs_to_one_run(local: Make, tmp_path: Path) -> None:
     executor.submit(make_order(0), behave(tmp_path / "run"))
     with pytest.raises(AssertionError, match="belongs to run"):
         executor.submit(make_order(1), tmp_path / "run")
+
+
+def test_a_full_disk_is_told(local: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    executor, order, folder = local(), make_order(), behave(tmp_path / "run")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(UserError, match=r"run\.json.*No space left"):
+            executor.submit(order, folder)
+    assert [path.name for path in folder.iterdir()] == ["behave.json"]
+    executor.submit(order, folder)
+    assert [outcome.status for _, outcome in collect(executor, 1)] == ["finished"]
 
 
 def test_a_broken_result_is_named(local: Make, tmp_path: Path) -> None:

@@ -22,19 +22,26 @@ def write_order(order: RunOrder, folder: Path) -> None:
     """Write `run.json` atomically. A folder belongs to one run for ever.
 
     Raises:
-        UserError: the folder holds an unreadable `run.json`.
+        UserError: the folder holds an unreadable `run.json`, or the disk is full.
     """
     present = read_order(folder)
     assert present is None or present.run_hash == order.run_hash, f"{folder} belongs to run {present.run_hash}"
     if present == order:
         return
-    folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".run.json.{os.getpid()}"
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(order.model_dump_json(indent=1))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / "run.json")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(order.model_dump_json(indent=1))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(folder / "run.json")
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(
+            f"{folder / 'run.json'} cannot be written ({error.strerror}); free some disk space or check the folder's "
+            f"permissions, then start again: nothing that was finished is lost"
+        ) from None
 
 
 def read_order(folder: Path) -> RunOrder | None:

@@ -95,8 +95,7 @@ class LocalExecutor:
         """Queue a run, unless it is under way or its folder already answers the order.
 
         Raises:
-            UserError: a file in the folder is unreadable.
-            OSError: the order cannot be written, for example because the disk is full.
+            UserError: a file in the folder is unreadable, or the order cannot be written (disk full).
         """
         with self._changed:
             assert not self._closed, "this executor is closed"

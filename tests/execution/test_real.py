@@ -1,0 +1,80 @@
+"""The local executor with the built-in trainer and evaluation."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from assay.execution.attempts import read_attempts
+from assay.execution.folder import read_scores
+from assay.execution.local import LocalExecutor
+from assay.spec.recipe import Recipe, changed
+from assay.spec.run import Run, RunOrder, Seed
+from assay.spec.scale import Scale
+from tests.execution.helpers import collect, wait_for
+from tests.training.tiny import write_corpus
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forking from a warm parent is only done on Linux")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus") / "tiny")
+
+
+@pytest.fixture
+def executor() -> Iterator[LocalExecutor]:
+    made = LocalExecutor(1, {"docs": 1.0, "code": 1.0})
+    yield made
+    made.close()
+
+
+def real_order(corpus: Path) -> RunOrder:
+    recipe = changed(Recipe(), {"model.head_dim": 8, "data.context": 16, "data.batch": 4})
+    scale = Scale(name="tiny", width=16, depth=1, flops=1.5e9)
+    run = Run(recipe=recipe, scale=scale, seed=Seed(init=1, data=2), corpus="tiny", trainer="test")
+    return RunOrder(run=run, run_hash=run.hash, corpus_dir=str(corpus), vocab=257, checkpoint_seconds=0.05)
+
+
+def test_killed_paused_and_resumed_is_the_same_run_to_the_last_bit(
+    executor: LocalExecutor, corpus: Path, tmp_path: Path
+) -> None:
+    order = real_order(corpus)
+    folder, calm = tmp_path / "disturbed", tmp_path / "calm"
+    executor.submit(order, folder)
+
+    def checkpoints() -> set[str]:
+        return {path.name for path in (folder / "checkpoint").glob("step-*")}
+
+    wait_for(checkpoints, "a first checkpoint")
+    [zygote] = psutil.Process().children()
+    assert zygote.num_threads() == 1, "forking a process with threads is not safe"
+    os.kill(read_attempts(folder)[-1].pid, signal.SIGKILL)
+    wait_for(lambda: len(read_attempts(folder)) == 2, "the second attempt")
+    executor.pause(order.run_hash)
+    executor.submit(order, folder)
+    outcomes = [outcome for _, outcome in collect(executor, 2)]
+    assert [outcome.status for outcome in outcomes] == ["paused", "finished"]
+    executor.submit(order, calm)
+    [(_, undisturbed)] = collect(executor, 1)
+    disturbed = outcomes[-1]
+    assert disturbed.score == undisturbed.score
+    assert disturbed.domains == undisturbed.domains
+    ours, theirs = read_scores(folder), read_scores(calm)
+    assert ours is not None
+    assert theirs is not None
+    assert ours.checkpoint == theirs.checkpoint
+    assert len(read_attempts(folder)) > len(read_attempts(calm)) == 2
+
+
+def test_an_order_that_cannot_be_met_says_why(executor: LocalExecutor, corpus: Path, tmp_path: Path) -> None:
+    order = real_order(corpus).model_copy(update={"corpus_dir": str(tmp_path / "nowhere")})
+    executor.submit(order, tmp_path / "run")
+    [(_, outcome)] = collect(executor, 1)
+    assert outcome.status == "failed"
+    assert "nowhere" in outcome.message
+    assert "Traceback" not in outcome.message
