@@ -312,9 +312,13 @@ class Decider:
         key = Key(test.champion, 0, test.seeds["half"][0])
         base, new = self.results[key].half_loss, self.results[key._replace(recipe=test.candidate)].half_loss
         limit = 1 + self.settings.screen_stop
-        if base is not None and (new is None or new > base * limit):
-            worse = "not finite" if new is None else f"{100 * (new / base - 1):.1f}% worse"
-            self._close(test, "inconclusive", f"screened out: half-way its training loss was {worse}")
+        # A trainer may not report it, or not stop half-way; then the finished pairs decide.
+        if base is not None and new is not None and new > base * limit:
+            self._close(
+                test,
+                "inconclusive",
+                f"screened out: half-way its training loss was {100 * (new / base - 1):.1f}% worse",
+            )
         else:
             test.stage, test.wanted = "replicate", self.settings.screen_pairs
 
