@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from tests.training.tiny import write_corpus
 
 from assay.training import environment
+from tests.training.tiny import write_corpus
 
 environment.prepare()  # one thread in this process, so that it can be forked
 

@@ -3,7 +3,13 @@
 import json
 import multiprocessing
 import os
+import resource
 import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +18,11 @@ import numpy as np
 from assay.spec.recipe import Recipe, changed
 from assay.spec.run import Run, RunOrder, Seed
 from assay.spec.scale import Scale
+from assay.training.__main__ import main
 
 TINY = Scale(name="tiny", width=16, depth=1, flops=1e9)
 CHANGE = {"model.head_dim": 8, "data.context": 16, "data.batch": 4}
-WORDS = "the quick brown fox jumps over a lazy dog while naïve cafés serve crème brûlée".split()
+WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "a", "dog", "naïve", "cafés", "serve", "crème", "brûlée")
 
 
 def text(seed: int, count: int) -> str:
@@ -67,30 +74,33 @@ def write_order(
     return folder / "run.json"
 
 
-def _train(run_json: Path) -> None:
-    from assay.training.main import train
-
-    log = os.open(run_json.parent / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    train(run_json)
+def _train(run_json: Path, file_limit: int | None) -> None:
+    with (run_json.parent / "log.txt").open("a") as log, redirect_stdout(log), redirect_stderr(log):
+        if file_limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+        sys.exit(main([str(run_json)]))
 
 
-def forked(run_json: Path) -> multiprocessing.Process:
-    """Start training in a fork of this process, as the executor's zygote does."""
-    process = multiprocessing.get_context("fork").Process(target=_train, args=(run_json,))
+def forked(run_json: Path, file_limit: int | None = None) -> BaseProcess:
+    """Start training in a fork of this process, as the executor's zygote does; its output goes to log.txt.
+
+    A limit on file sizes is the one way to make a real write fail as on a full disk.
+    """
+    process = multiprocessing.get_context("fork").Process(target=_train, args=(run_json, file_limit))
     process.start()
-    return process  # pyright: ignore[reportReturnType]
+    return process
 
 
-def killed_after(run_json: Path, seconds: float, number: signal.Signals = signal.SIGKILL) -> int | None:
-    """Train in a fork and send a signal after some time; its exit code."""
+def interrupted(run_json: Path, number: signal.Signals, ready: Callable[[], bool], seconds: float) -> int | None:
+    """Train in a fork and send it a signal, `seconds` after `ready` has become true; its exit code."""
     process = forked(run_json)
+    while process.is_alive() and not ready():
+        time.sleep(0.001)
     process.join(seconds)
     if process.is_alive():
         assert process.pid
         os.kill(process.pid, number)
-    process.join(60)
+    process.join()
     return process.exitcode
 
 

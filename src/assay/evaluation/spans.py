@@ -26,7 +26,7 @@ def read_spans(corpus: Path) -> list[Span]:
                     spans.append(Span(row["domain"], row["text"]))
                 except (ValueError, KeyError, TypeError):
                     raise UserError(
-                        f"{path}, line {number}: an object with 'domain' and 'text' was expected; build the corpus again"
+                        f"{path}, line {number}: expected an object with 'domain' and 'text'; build the corpus again"
                     ) from None
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; a corpus has its held-out spans there, so build it again") from None

@@ -8,14 +8,15 @@ from assay.spec.errors import UserError
 from assay.training.pause import Pause
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command with these arguments (None: the process's own); its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m assay.training",
         description="Train the run that run.json orders. Writes metrics.jsonl, checkpoint/ and result.json next to it. "
         "SIGTERM or Ctrl-C pauses it with a checkpoint; the same command goes on. A finished run is left alone.",
     )
     parser.add_argument("run", type=Path, metavar="run.json", help="the run's order")
-    path: Path = parser.parse_args().run
+    path: Path = parser.parse_args(arguments).run
     with Pause() as pause:  # before torch is imported, which takes seconds
         from assay.training.main import train
 

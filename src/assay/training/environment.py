@@ -16,14 +16,13 @@ def prepare() -> None:
     """Set this process up so that the same run gives the same bits, quickly.
 
     One thread: sums keep one order, and on small models a second run uses a second core better than a second thread.
-    Denormal numbers count as zero: moments of tokens that no longer occur fade into them, and they are slow.
+    Memory is not filled before use: that costs time, and nothing here reads it unset.
     The C library keeps freed memory: activations come back each step, and handing them to the system in between
     costs up to a thousand page faults a step.
     """
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing here reads such memory
-    torch.set_flush_denormal(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc only
     if mallopt is not None:
         mallopt(_M_TRIM_THRESHOLD, 1 << 30)

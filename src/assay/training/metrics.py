@@ -23,7 +23,7 @@ class MetricsFile:
         self._flushed = time.monotonic()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         end = 0
-        with open(self._file, "rb", closefd=False) as file:  # noqa: PTH123  an open descriptor has no path
+        with open(self._file, "rb", closefd=False) as file:
             for line in file:
                 try:
                     row = json.loads(line)

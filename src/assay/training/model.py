@@ -120,7 +120,7 @@ class Layer(nn.Module):
 class HiddenMatrix(NamedTuple):
     """A weight matrix inside the layers, and the rows of each of the separate maps that are stacked in it."""
 
-    weight: nn.Parameter
+    weight: Tensor
     rows: tuple[int, ...]
 
 

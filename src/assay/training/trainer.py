@@ -105,9 +105,10 @@ def restore_optimisers(optimisers: tuple[torch.optim.Optimizer, ...], tensors: d
 
 def clip(gradients: list[torch.Tensor], limit: float) -> float:
     """Scale gradients so that their joint norm is at most `limit` (0: leave them); the norm before (Pascanu 2013)."""
-    norm = torch.stack(torch._foreach_norm(gradients)).norm().item()
+    norm = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]).norm().item()
     if 0 < limit < norm:
-        torch._foreach_mul_(gradients, limit / norm)
+        for gradient in gradients:
+            gradient.mul_(limit / norm)
     return norm
 
 

@@ -66,15 +66,14 @@ class Muon(torch.optim.Optimizer):
         assert closure is None
         group: dict[str, Any] = self.param_groups[0]
         weights: list[Tensor] = group["params"]
-        gradients = [weight.grad for weight in weights]
-        momenta: list[Tensor] = []
+        updates: list[Tensor] = []
         for weight in weights:
+            assert weight.grad is not None
             if not self.state[weight]:
                 self.state[weight]["momentum"] = torch.zeros_like(weight)
-            momenta.append(self.state[weight]["momentum"])
-        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])  # pyright: ignore[reportArgumentType]
-        updates = torch._foreach_lerp(gradients, momenta, group["momentum"])  # pyright: ignore[reportArgumentType]
-        torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+            momentum = self.state[weight]["momentum"].lerp_(weight.grad, 1 - group["momentum"])
+            updates.append(weight.grad.lerp(momentum, group["momentum"]))
+            weight.mul_(1 - group["lr"] * group["weight_decay"])
         for (short, long), blocks in self.stacks.items():
             rows = [updates[block.matrix][block.start : block.stop] for block in blocks]
             stack = torch.stack([row.mT if block.tall else row for row, block in zip(rows, blocks, strict=True)])
