@@ -311,6 +311,13 @@ def test_no_request_that_the_budget_might_not_cover(propose: Propose) -> None:
     assert propose(GOOD, spent=5.0 - 0.32).requests == []
 
 
+@pytest.mark.parametrize("failure", [api.cut, api.silent, api.overloaded_mid_stream])
+def test_what_broke_off_counts_as_the_longest_answer(propose: Propose, failure: api.Reply) -> None:
+    session = propose(failure, retries=0, timeout_seconds=0.3, max_tokens=10_000)
+    assert session.exchanges[0].usage is None
+    assert session.cost >= 10_000 * 20 / 1e6
+
+
 @pytest.mark.parametrize("reply", [GOOD, api.cut, api.answer("nonsense"), api.overloaded_mid_stream])
 def test_budget_is_never_exceeded(reply: api.Reply, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", api.KEY)
