@@ -1,15 +1,20 @@
 import json
 import math
+import multiprocessing
 import subprocess
 import sys
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from assay.spec.errors import UserError
-from assay.spec.scale import shape_at
+from assay.spec.scale import Scale, shape_at
 from assay.training.__main__ import main
+from assay.training.environment import peak_memory_mb
 from assay.training.identity import trainer_identity
 from assay.training.main import train
 from tests.training.tiny import TINY, forked, recipe, weights, write_order
@@ -57,6 +62,28 @@ def test_divergence_is_a_result(tmp_path: Path, corpus: Path) -> None:
     assert result.status == "diverged"
     assert 0 < result.steps < shape_at(recipe(), TINY, 257).steps
     assert train(tmp_path / "run.json") == result
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"model.mlp": "swiglu", "model.position": "rope", "model.qk_norm": True, "model.norm": "rmsnorm"}],
+    ids=["defaults", "more"],
+)
+def test_estimated_memory_is_about_what_training_takes(tmp_path: Path, corpus: Path, change: dict[str, Any]) -> None:
+    scale = Scale(name="wide", width=256, depth=4, flops=2e11)
+    sizes = {"model.head_dim": 32, "data.context": 256, "data.batch": 8}
+
+    def measure(connection: Connection) -> None:
+        before = peak_memory_mb()
+        train(write_order(tmp_path, corpus, sizes | change, scale, stop_at_step=2))
+        connection.send(peak_memory_mb() - before)
+
+    ours, theirs = Pipe()
+    process = multiprocessing.get_context("fork").Process(target=measure, args=(theirs,))
+    process.start()
+    process.join()
+    estimate = shape_at(recipe(sizes | change), scale, 257).memory_mb()
+    assert 0.5 < ours.recv() / estimate < 2
 
 
 def test_seeds_vary_apart(tmp_path: Path, corpus: Path) -> None:
