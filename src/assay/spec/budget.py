@@ -12,12 +12,12 @@ _HELP = "write 20m, 2h, 40runs, 1e15flop or 5usd, or several joined by commas"
 
 
 class Budget(Frozen):
-    """Hard limits on one call of `assay run`; None means no limit of that sort."""
+    """Hard limits on one call of `assay run`; None means no limit of that sort, zero that nothing is left of it."""
 
-    runs: int | None = Field(default=None, gt=0)
-    seconds: float | None = Field(default=None, gt=0)
-    flops: float | None = Field(default=None, gt=0)
-    usd: float | None = Field(default=None, gt=0)
+    runs: int | None = Field(default=None, ge=0)
+    seconds: float | None = Field(default=None, ge=0)
+    flops: float | None = Field(default=None, ge=0)
+    usd: float | None = Field(default=None, ge=0)
 
     @classmethod
     def read(cls, text: str) -> "Budget":

@@ -12,8 +12,8 @@ from assay.spec.search import Range, Space
 class Limits(Frozen):
     """What no candidate may exceed at any scale of the ladder."""
 
-    parameters: int = Field(default=50_000_000, gt=0)
-    memory_mb: float = Field(default=4_000.0, gt=0)
+    parameters: int = Field(default=50_000_000, gt=0, description="trained numbers, embeddings included")
+    memory_mb: float = Field(default=4_000.0, gt=0, description="peak memory of a run")
     step_ms: float = Field(default=2_000.0, gt=0, description="median time of a training step")
 
 
@@ -113,9 +113,9 @@ class CorpusSettings(Frozen):
 
 
 DEFAULT_LADDER = (
-    Scale(name="small", width=64, depth=2, flops=1.2e11),
-    Scale(name="medium", width=96, depth=3, flops=4.8e11),
-    Scale(name="large", width=128, depth=4, flops=1.92e12),
+    Scale(name="small", width=64, depth=2, flops=2e11),
+    Scale(name="medium", width=64, depth=4, flops=6e11),
+    Scale(name="large", width=128, depth=2, flops=1.8e12),
 )
 
 DEFAULT_SEARCH: Space = {

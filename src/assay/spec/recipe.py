@@ -30,28 +30,28 @@ class Model(Frozen):
     depth_ratio: float = Field(default=1.0, gt=0, description="number of layers, times the scale's depth")
     head_dim: int = Field(default=32, gt=0, description="width of one attention head; must divide the width")
     query_heads_per_kv: int = Field(default=1, gt=0, description="query heads that share one key/value head")
-    position: Literal["learned", "rope"] = "learned"
-    rope_base: float = Field(default=10_000.0, gt=1)
-    norm: Literal["layernorm", "rmsnorm"] = "layernorm"
+    position: Literal["learned", "rope"] = Field(default="learned", description="learned table, or rotary (RoPE)")
+    rope_base: float = Field(default=10_000.0, gt=1, description="longest wavelength of RoPE, in 2π tokens")
+    norm: Literal["layernorm", "rmsnorm"] = Field(default="layernorm", description="before each block")
     qk_norm: bool = Field(default=False, description="RMS-normalise queries and keys per head")
-    mlp: Literal["gelu", "relu2", "swiglu"] = "gelu"
+    mlp: Literal["gelu", "relu2", "swiglu"] = Field(default="gelu", description="activation; swiglu is gated")
     mlp_ratio: float = Field(default=4.0, gt=0, description="hidden width of the MLP, times the width")
     bias: bool = Field(default=False, description="biases in linear layers and LayerNorm")
-    tied_embeddings: bool = True
+    tied_embeddings: bool = Field(default=True, description="one table for input and output")
 
 
 class Optimiser(Frozen):
     """Optimiser and its constants. With Muon, `muon_*` governs hidden matrices and AdamW the rest."""
 
-    name: str = "adamw"
-    lr: float = Field(default=1e-3, gt=0)
-    beta1: float = Field(default=0.9, ge=0, lt=1)
-    beta2: float = Field(default=0.99, ge=0, lt=1)
-    eps: float = Field(default=1e-8, gt=0)
-    weight_decay: float = Field(default=0.1, ge=0)
+    name: str = Field(default="adamw", description="adamw or muon")
+    lr: float = Field(default=1e-3, gt=0, description="peak learning rate of AdamW")
+    beta1: float = Field(default=0.9, ge=0, lt=1, description="decay of AdamW's first moment")
+    beta2: float = Field(default=0.99, ge=0, lt=1, description="decay of AdamW's second moment")
+    eps: float = Field(default=1e-8, gt=0, description="AdamW's guard against division by zero")
+    weight_decay: float = Field(default=0.1, ge=0, description="decoupled, on matrices only")
     grad_clip: float = Field(default=1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
-    muon_lr: float = Field(default=0.02, gt=0)
-    muon_momentum: float = Field(default=0.95, ge=0, lt=1)
+    muon_lr: float = Field(default=0.02, gt=0, description="peak learning rate of hidden matrices under Muon")
+    muon_momentum: float = Field(default=0.95, ge=0, lt=1, description="Nesterov momentum of Muon")
 
     @field_validator("name")
     @classmethod
@@ -62,7 +62,7 @@ class Optimiser(Frozen):
 class Schedule(Frozen):
     """Learning rate over time, as fractions of the run."""
 
-    name: str = "cosine"
+    name: str = Field(default="cosine", description="cosine, linear or wsd (warm-up, stable, decay)")
     warmup: float = Field(default=0.05, ge=0, lt=1, description="fraction of steps with a linear rise")
     decay: float = Field(default=0.2, gt=0, le=1, description="fraction of steps in the final decay (wsd only)")
     final: float = Field(default=0.1, ge=0, le=1, description="last learning rate, as a fraction of the peak")
