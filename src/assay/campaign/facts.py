@@ -17,7 +17,7 @@ from assay.spec.verdict import Evidence, Generation, Verdict
 CURVE_POINTS = 120
 RUN_COLUMNS = (
     "hash", "recipe", "scale", "seed_init", "seed_data", "repeat", "trainer", "status", "score", "domains", "flops",
-    "seconds", "message",
+    "seconds", "half_loss", "message",
 )  # fmt: skip
 
 

@@ -19,7 +19,8 @@ def totals(generations: Sequence[Row]) -> dict[str, Any]:
 
     The ends of an interval are the products of the generations' ends. Each generation's 95% interval misses with
     probability 5% at most, so by Bonferroni's inequality all k hold at once, and with them their product, with
-    probability 1 − 0.05·k at least; `confidence` is that number, and there is no interval where it is zero or less.
+    probability 1 − 0.05·k at least; `confidence` is that number. Below one half it says little, and neither it nor
+    the interval is given.
 
     Returns:
         `gain_percent`, `low_percent`, `high_percent`: reduction of the deciding score, per cent (None: unknown or
@@ -28,9 +29,9 @@ def totals(generations: Sequence[Row]) -> dict[str, Any]:
     steps = [row for row in generations if row.get("proposal") is not None]
     if not steps:
         return {"generations": 0}
-    confidence = 1 - 0.05 * len(steps)
+    confidence = round(1 - 0.05 * len(steps), 2)
     measured = [row for row in steps if row["multiplier"] is not None]
-    known = confidence > 0
+    known = confidence >= 0.5
 
     def gain(key: str) -> float | None:
         kept = [1 - row[key] / 100 for row in steps if row[key] is not None]
@@ -42,7 +43,7 @@ def totals(generations: Sequence[Row]) -> dict[str, Any]:
 
     return {
         "generations": len(steps),
-        "confidence": max(0.0, confidence),
+        "confidence": confidence if known else None,
         "gain_percent": gain("effect_percent"),
         "low_percent": gain("low_percent") if known else None,
         "high_percent": gain("high_percent") if known else None,

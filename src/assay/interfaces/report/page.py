@@ -1,0 +1,116 @@
+"""The report page: `render` draws it from facts, `write_report` puts it into the lab's folder."""
+
+from importlib import resources
+from pathlib import Path
+
+from assay.campaign.facts import facts as facts_of
+from assay.campaign.lab import Lab
+from assay.interfaces.report import appendix, wording
+from assay.interfaces.report.effects import domains, predictions, verdicts
+from assay.interfaces.report.glossary import glossary
+from assay.interfaces.report.html import Content, Html, element
+from assay.interfaces.report.losses import loss_compute, training_curves
+from assay.interfaces.report.overview import generations, headline
+from assay.interfaces.report.parts import Facts, section
+from assay.interfaces.report.proposals import proposals
+from assay.spec.errors import UserError
+from assay.training.files import replace_file
+
+#: The page asks for nothing and runs nothing; its style is the one inside it.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+CHARTS = (loss_compute, training_curves, verdicts, predictions, domains)
+
+_CONTENTS = {
+    "headline": "Result",
+    "generations": "Generations",
+    "charts": "Charts",
+    "proposals": "Proposals",
+    "calibration": "Calibration",
+    "spend": "Cost",
+    "provenance": "Provenance",
+    "runs": "Runs",
+    "words": "Words",
+}
+
+
+def write_report(lab: Lab, path: Path | None = None) -> Path:
+    """Write a lab's report as one HTML file, replacing an older one in a single step.
+
+    Args:
+        lab: an open lab.
+        path: where to; `report.html` in the lab's folder by default.
+
+    Returns:
+        The path written.
+
+    Raises:
+        UserError: the file cannot be written there.
+    """
+    target = lab.folder / "report.html" if path is None else path
+    if target.is_dir():
+        raise UserError(f"{target} is a folder; name the file that the report shall be written to")
+    page = render(facts_of(lab)).encode()
+    try:
+        replace_file(target, page)
+    except UserError:
+        raise
+    except OSError as error:
+        raise UserError(f"{target}: the report cannot be written there ({error.strerror}); name another file") from None
+    return target
+
+
+def render(facts: Facts) -> str:
+    """The report as HTML text, from the facts of `assay.campaign.facts.facts` and nothing else."""
+    lab, ledger = facts["lab"], facts["ledger"]
+    title = f"{lab['name']}: assay report"
+    style = resources.files("assay.interfaces.report").joinpath("style.css").read_text(encoding="utf-8")
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", title),
+        element("style", Html(style)),
+    )
+    state: Content = (
+        "ledger intact"
+        if ledger["intact"]
+        else element("strong", f"ledger broken at entry {ledger['entries'] + 1}", class_="alarm")
+    )
+    links = [element("a", text, href=f"#{identifier}") for identifier, text in _CONTENTS.items()]
+    body = element(
+        "body",
+        element(
+            "header",
+            element("p", "assay report", class_="eyebrow"),
+            element("h1", lab["name"]),
+            element(
+                "p",
+                f"As of ledger entry {ledger['entries']:,}, {wording.time(ledger['time'])} · ",
+                state,
+                class_="state",
+            ),
+        ),
+        element("nav", links, aria_label="Contents"),
+        element(
+            "main",
+            headline(facts),
+            generations(facts),
+            section("charts", "Charts", [draw(facts) for draw in CHARTS]),
+            proposals(facts),
+            appendix.calibration(facts),
+            appendix.spend(facts),
+            appendix.provenance(facts),
+            appendix.runs(facts),
+            glossary(),
+        ),
+        element(
+            "footer",
+            "Written by assay from the lab’s own store. ",
+            element("code", "assay report --json"),
+            " gives the same facts as data.",
+        ),
+    )
+    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
