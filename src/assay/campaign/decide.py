@@ -60,6 +60,16 @@ class Result(NamedTuple):
     message: str = ""
 
 
+class Survey(NamedTuple):
+    """How far the wanted pairs of a test's stage have come."""
+
+    seeds: list[int]
+    missing: dict[Key, Need]
+    """Runs still to come; without any, the test goes on or ends."""
+    end: tuple[Decision, str] | None = None
+    """Why the test ends here."""
+
+
 @dataclass
 class Test:
     """One registered proposal under test."""
@@ -75,10 +85,17 @@ class Test:
     decision: Decision | None = None
     reasons: tuple[str, ...] = ()
     seeds: dict[Stage, list[int]] = field(default_factory=dict)
+    survey: Survey | None = field(default=None, repr=False, compare=False)
+    """Kept until one of its missing runs is there; None: to be made."""
 
     @property
     def threshold(self) -> float:
         return 1 / self.level
+
+
+def tried(wanted: int) -> int:
+    """How many seeds are tried for so many pairs before the champion counts as too unstable to compare with."""
+    return 2 * wanted + 4
 
 
 class Closing(NamedTuple):
@@ -160,7 +177,7 @@ class Decider:
         return base + test.generation * SEEDS_A_TEST + i + (SEEDS_A_TEST // 2 if stage == "measure" else 0)
 
     def scale_of(self, stage: Stage) -> int:
-        return {"half": 0, "replicate": 0, "confirm": 1, "measure": self.scales - 1}[stage]
+        return self.scales - 1 if stage == "measure" else 1 if stage == "confirm" else 0
 
     def differences(self, test: Test, stage: Stage) -> list[float]:
         """Champion minus candidate over the finished pairs of a stage, in order of seeds."""
@@ -190,11 +207,17 @@ class Decider:
         waiting = {need.key for need in self.outstanding}
         found: list[Need] = []
         for test in self.active:
-            for need in self._missing(test)[1]:
-                if need.key not in waiting:
-                    waiting.add(need.key)
+            for key, need in self._survey(test).missing.items():
+                if key not in waiting:
+                    waiting.add(key)
                     found.append(need)
         return found
+
+    @property
+    def stuck(self) -> str:
+        """Why open tests cannot go on although they wait for no run; '' where none is stuck."""
+        ends = [self._survey(test).end for test in self.active]
+        return next((reason for _, reason in filter(None, ends)), "")
 
     def submitted(self, need: Need) -> None:
         self.outstanding.append(need)
@@ -203,7 +226,7 @@ class Decider:
         """Take the result of the oldest outstanding run; returns the tests that it brought to an end."""
         need = self.outstanding.popleft()
         self.results[need.key] = result
-        return self._advance()
+        return self._advance(need.key)
 
     def cancel(self, test: Test, reason: str) -> list[Need]:
         """Close a test at a person's wish; returns its outstanding runs, which nobody else waits for."""
@@ -217,60 +240,61 @@ class Decider:
 
     # How it is decided
 
-    def _missing(self, test: Test) -> tuple[list[int], list[Need], str]:
-        """Seeds of the wanted pairs, the runs still missing, and why the test cannot go on ('' if it can)."""
-        stage, scale = test.stage, self.scale_of(test.stage)
-        seeds: list[int] = []
-        missing: list[Need] = []
-        i = 0
-        while len(seeds) < test.wanted:
-            if i > 2 * test.wanted + 3:
-                return seeds, [], "the champion itself diverges too often at this scale"
-            seed = self.seed_of(test, stage, i)
-            i += 1
-            champion, candidate = Key(test.champion, scale, seed), Key(test.candidate, scale, seed)
-            base, new = self.results.get(champion), self.results.get(candidate)
-            if base is not None and base.status == "diverged":
-                continue  # chosen by the champion alone, so dropping this seed favours nobody
-            for run in (base, new):
-                if run is not None and run.status == "failed":
-                    return seeds, [], f"a run failed: {run.message}"
-            if base is None or base.status == "paused":
-                missing.append(Need(champion, False, test.number))
-            if new is None or (new.status == "paused" and stage != "half"):
-                missing.append(Need(candidate, stage == "half", test.number))
-            seeds.append(seed)
-        return seeds, missing, ""
+    def _survey(self, test: Test) -> Survey:
+        if test.survey is None:
+            test.survey = self._make_survey(test)
+        return test.survey
 
-    def _advance(self) -> list[Closing]:
+    def _make_survey(self, test: Test) -> Survey:
+        stage, scale = test.stage, self.scale_of(test.stage)
+        first = self.seed_of(test, stage, 0)
+        seeds: list[int] = []
+        missing: dict[Key, Need] = {}
+        for seed in range(first, first + tried(test.wanted)):
+            champion = Key(test.champion, scale, seed)
+            base = self.results.get(champion)
+            if base is not None and base.status in ("diverged", "failed"):
+                continue  # chosen by the champion alone, so dropping this seed favours nobody
+            candidate = Key(test.candidate, scale, seed)
+            new = self.results.get(candidate)
+            seeds.append(seed)
+            if new is not None and new.status == "diverged":
+                return Survey(seeds, {}, ("refuted", f"it diverged at seed {seed} in '{stage}'"))
+            if new is not None and new.status == "failed":
+                return Survey(seeds, {}, ("inconclusive", f"a run failed: {new.message}"))
+            if base is None or base.status == "paused":
+                missing[champion] = Need(champion, False, test.number)
+            if new is None or (new.status == "paused" and stage != "half"):
+                missing[candidate] = Need(candidate, stage == "half", test.number)
+            if len(seeds) == test.wanted:
+                return Survey(seeds, missing)
+        reason = f"the champion itself diverged or failed at too many seeds of this scale ({stage})"
+        return Survey(seeds, {}, ("inconclusive", reason))
+
+    def _advance(self, key: Key) -> list[Closing]:
+        """Take every test as far as it goes, now that the run `key` is there."""
         closings: list[Closing] = []
         for test in self.active:
+            if test.survey is not None and test.survey.missing and key not in test.survey.missing:
+                continue
+            test.survey = None
             while test.decision is None:
-                seeds, missing, trouble = self._missing(test)
-                diverged = self._diverged(test, seeds)
-                if trouble:
-                    self._close(test, "inconclusive", trouble)
-                elif diverged is not None:
-                    test.seeds[test.stage] = seeds[: diverged + 1]
-                    self._close(test, "refuted", f"it diverged at seed {seeds[diverged]} in '{test.stage}'")
-                elif missing:
+                seeds, missing, end = self._survey(test)
+                if missing:
                     break
-                else:
+                if end is None:
                     test.seeds[test.stage] = seeds
                     self._step(test)
+                    test.survey = None
+                else:
+                    if end[0] == "refuted":
+                        test.seeds[test.stage] = seeds
+                    self._close(test, *end)
             if test.decision is not None:
                 closings.append(self._closing(test))
         while self._first_open < len(self.tests) and self.tests[self._first_open].decision is not None:
             self._first_open += 1
         return closings
-
-    def _diverged(self, test: Test, seeds: list[int]) -> int | None:
-        scale = self.scale_of(test.stage)
-        for i, seed in enumerate(seeds):
-            run = self.results.get(Key(test.candidate, scale, seed))
-            if run is not None and run.status == "diverged":
-                return i
-        return None
 
     def _step(self, test: Test) -> None:
         """All wanted pairs of the stage are there: go on to more pairs, to the next stage, or to an end."""

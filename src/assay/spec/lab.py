@@ -23,10 +23,22 @@ class EvidenceSettings(Frozen):
     fdr: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate over the campaign's whole life")
     pairs: int = Field(default=20, ge=3, le=200, description="most seed pairs at one scale")
     confirm_pairs: int = Field(default=20, ge=3, le=200, description="most seed pairs at the confirmation scale")
-    screen_pairs: int = Field(default=2, ge=2, description="pairs before a candidate that looks no better is dropped")
+    screen_pairs: int = Field(
+        default=2, ge=2, le=200, description="pairs before a candidate that looks no better is dropped"
+    )
     screen_stop: float = Field(default=0.05, gt=0, description="a first run this fraction worse half-way is stopped")
     min_effect: float = Field(default=0.25, gt=0, description="smallest effect worth having, per cent of the score")
-    measure_pairs: int = Field(default=2, ge=0, description="pairs at the largest scale, for the compute multiplier")
+    measure_pairs: int = Field(
+        default=2, ge=0, le=200, description="pairs at the largest scale, for the compute multiplier"
+    )
+
+    @model_validator(mode="after")
+    def _screen(self) -> "EvidenceSettings":
+        if self.screen_pairs > self.pairs:
+            raise ValueError(
+                f"'screen_pairs' should be at most 'pairs', but {self.screen_pairs} is more than {self.pairs}"
+            )
+        return self
 
 
 class ClaudeSettings(Frozen):
