@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from assay.spec.base import Frozen, canonical_json, sha256_text
+from assay.spec.errors import UserError
 from assay.store.schema import ledger, ledger_head
 
 GENESIS = "0" * 64
@@ -57,7 +58,11 @@ def entries(connection: Connection, after: int = 0) -> Iterator[Entry]:
     """Entries in order, from the one after number `after`."""
     query = select(ledger).where(ledger.c.seq > after).order_by(ledger.c.seq)
     for row in connection.execute(query):
-        yield Entry(seq=row.seq, time=row.time, kind=row.kind, body=json.loads(row.body), hash_=row.hash)
+        try:
+            body = json.loads(row.body)
+        except ValueError:
+            raise UserError(f"ledger entry {row.seq} is damaged; see `assay ledger verify`, and restore a copy") from None
+        yield Entry(seq=row.seq, time=row.time, kind=row.kind, body=body, hash_=row.hash)
 
 
 def verify(connection: Connection) -> Verification:
