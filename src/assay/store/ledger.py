@@ -61,7 +61,7 @@ def entries(connection: Connection, after: int = 0) -> Iterator[Entry]:
         try:
             body = json.loads(row.body)
         except ValueError:
-            raise UserError(f"ledger entry {row.seq} is damaged; see `assay ledger verify`, and restore a copy") from None
+            raise UserError(f"ledger entry {row.seq} is damaged; see `assay ledger verify`; restore a copy") from None
         yield Entry(seq=row.seq, time=row.time, kind=row.kind, body=body, hash_=row.hash)
 
 
