@@ -13,20 +13,22 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from assay.campaign.alarm import OutOfTime, alarm
 from assay.campaign.decide import Key, Need
 from assay.campaign.history import Campaign
 from assay.campaign.lab import Lab
 from assay.campaign.lock import controlling
 from assay.campaign.observe import registration, view_of
-from assay.campaign.spending import Purse, check_enough, remaining
+from assay.campaign.spending import Purse, check_enough, core_usd, remaining
 from assay.campaign.watch import Snapshot, Watcher
 from assay.researchers.admissible import admissible
-from assay.researchers.create import create
+from assay.researchers.create import check, create
 from assay.researchers.exchange import Exchange
 from assay.spec.budget import Budget
 from assay.spec.errors import UserError
+from assay.spec.lab import LabConfig
 from assay.spec.proposal import Proposal
-from assay.spec.protocols import Executor, Researcher, ResearcherUnavailable
+from assay.spec.protocols import Executor, OutOfMoney, ResearcherUnavailable
 from assay.spec.registry import load
 from assay.spec.run import Outcome
 from assay.store.ledger import Entry, append
@@ -62,6 +64,8 @@ class Controller:
         self._finished: dict[str, Outcome] = {}
         self._closed = ""
         self._silent: set[str] = set()
+        self._poor = ""
+        self._core_seconds = 0.0
 
     def run(self) -> str:
         """Go on until the budget is spent or nobody has anything to propose; returns why it ended.
@@ -74,37 +78,38 @@ class Controller:
             manifest = self.lab.check()
             campaign = self.lab.campaign()
             self._refuse_changes(campaign)
-            budget = self.asked or remaining(campaign)
+            self.usd_before = self.lab.store.usd_spent()
+            budget = self.asked or remaining(campaign, self.usd_before)
             if budget is None:
                 raise UserError("say how much may be spent, for example --budget 20m or --budget 40runs")
-            check_enough(campaign, budget, self.lab.workers())
+            if not campaign.decider.active:  # else less than a pair may be what is left to do
+                check_enough(campaign, budget, self.lab.workers())
             self.manifest, self.campaign = manifest, campaign
-            self.usd_before = self.lab.store.usd_spent()
-            self.purse = Purse(budget, self.usd_before)
-            self.researchers = self._create_researchers()
-            self.started = time.monotonic()
+            self.purse = Purse(budget)
+            self._check_researchers()
+            self.started = self._counted = time.monotonic()
             self._begin(budget)
             executor: Executor = self._executor or load("executor", self.lab.config.execution.executor)(
                 workers=self.lab.workers(), weights=self.lab.config.corpus.score_weights
             )
             self.executor = executor
-            reason = "an error"
+            ended, reason = False, "an error"
             try:
                 self._resubmit()
                 while True:
                     self._step()
             except Ending as end:
-                reason = str(end)
+                ended, reason = True, str(end)
                 return reason
             except KeyboardInterrupt:
-                reason = "paused by Ctrl-C"
+                reason = "it was interrupted"
                 raise
             except UserError as error:
                 reason = str(error)
                 raise
             finally:
                 executor.close()
-                self._end(reason)
+                self._end(ended, reason)
 
     # A session's begin and end
 
@@ -120,12 +125,15 @@ class Controller:
                     f"longer be comparable. Put it back, or make a new lab with `assay init`"
                 )
 
-    def _create_researchers(self) -> dict[str, Researcher]:
+    def _check_researchers(self) -> None:
+        """What can be known of researchers before anything is spent."""
         settings = self.lab.config.researchers
-        names = list(settings.use)
-        if settings.claude.fallback:
-            names += [name for name in EMBEDDED if name not in names]
-        return {name: create(name, self.lab.config, self._record, self.usd_before) for name in names}
+        for name in settings.use:
+            try:
+                check(name)
+            except ResearcherUnavailable as error:
+                if not settings.claude.fallback:
+                    raise UserError(f"researcher '{name}' cannot answer: {error}") from None
 
     def _record(self, exchange: Exchange) -> None:
         self.lab.store.put_exchange(exchange.author, exchange.cost_usd, exchange.model_dump(mode="json"))
@@ -135,23 +143,30 @@ class Controller:
             "config": self.lab.config.model_dump(mode="json"),
             "trainer": self.lab.trainer(),
             "budget": budget.model_dump(mode="json"),
+            "usd_before": self.usd_before,
             "command": self.command,
         }
         before = set(self.campaign.verdicts)
+        outstanding = [self.campaign.hash_of(need.key) for need in self.campaign.decider.outstanding]
         with self.lab.store.transaction() as connection:
             self._append(connection, "session", body)
             for number in sorted(set(self.campaign.verdicts) - before):
                 self._append_verdict(connection, number)
+            status = "running" if self.campaign.decider.outstanding else "cancelled"  # of another trainer
+            for digest in outstanding:
+                self.lab.store.set_status(connection, digest, status)
+        self._announce_verdicts(sorted(set(self.campaign.verdicts) - before))
 
-    def _end(self, reason: str) -> None:
+    def _end(self, ended: bool, reason: str) -> None:
+        """Note why the session stops. One that has not come to its end is gone on with by the next."""
         with self.lab.store.transaction() as connection:
-            if reason == "paused by Ctrl-C" or reason == "an error":
-                append(connection, "note", {"text": reason})
-            else:
+            if ended:
                 append(connection, "end", {"reason": reason})
+            else:
+                append(connection, "note", {"text": f"the session stopped: {reason}"})
             for need in self.campaign.decider.outstanding:
                 self.lab.store.set_status(connection, self.campaign.hash_of(need.key), "paused")
-        self.watcher.say(f"Session ended: {reason}.")
+        self.watcher.say(f"Session {'ended' if ended else 'stopped'}: {reason}.")
 
     def _append(self, connection: Connection, kind: str, body: dict[str, Any]) -> None:
         """Write an entry and let the campaign read it, so that live and replayed history are one."""
@@ -169,15 +184,20 @@ class Controller:
         """Fill the queue, wait for the oldest outstanding run, take its outcome."""
         self._read_inbox()
         self._fill()
-        if not self.campaign.decider.outstanding:
-            raise Ending(self._closed or "no researcher has anything left to propose")
-        need = self.campaign.decider.outstanding[0]
+        decider = self.campaign.decider
+        if not decider.outstanding:
+            raise Ending(self._closed or decider.stuck or self._poor or "no researcher has anything left to propose")
+        need = decider.outstanding[0]
         outcome = self._wait(need)
         if outcome is not None:
             self._take(need, outcome)
 
     def _fill(self) -> None:
-        """Register proposals and start runs for as long as the budget allows."""
+        """Register proposals and start runs for as long as the budget allows.
+
+        Whether it does depends on what is known now alone, so that a restarted controller judges alike.
+        """
+        self._closed = ""
         while not self._closed:
             self._start_runs()
             if self._closed or not self._register_one():
@@ -188,7 +208,7 @@ class Controller:
         allowed: list[Need] = []
         with self.lab.store.transaction() as connection:
             for need in needs:
-                self._closed = self._closed or self._refusal(need.key) or ""
+                self._closed = self._refusal(need.key) or ""
                 if self._closed:
                     break
                 run = self.campaign.run_of(need.key)
@@ -203,7 +223,7 @@ class Controller:
             self._submit(need)
 
     def _refusal(self, key: Key) -> str | None:
-        return self.purse.refusal(self.campaign, key, time.monotonic() - self.started, self.lab.store.usd_spent())
+        return self.purse.refusal(self.campaign, key, time.monotonic() - self.started, self._usd())
 
     def _submit(self, need: Need) -> None:
         run = self.campaign.run_of(need.key)
@@ -218,60 +238,87 @@ class Controller:
         if decider.retests:
             old = decider.retests[0]
             proposal = self.campaign.registered[old.number].proposal
-            refusal = admissible(view_of(self.campaign, self.manifest), proposal)
-            if refusal is None:
-                self._register(proposal, retest_of=old.number)
-                return True
-            decider.retests.pop(0)
-            self._refuse(proposal, f"retest of proposal {old.number}: {refusal}")
+            with self.lab.store.transaction() as connection:
+                self._take_proposal(connection, proposal, retest_of=old.number)
             return True
         for letter in self.lab.store.letters():
             if letter.kind == "propose":
-                return self._take_letter(letter.id, letter.body)
+                proposal = Proposal.model_validate_json(json.dumps(letter.body))
+                with self.lab.store.transaction() as connection:
+                    answer = self._take_proposal(connection, proposal)
+                    self.lab.store.answer(connection, letter.id, answer)
+                return True
         return self._ask_researchers()
 
-    def _take_letter(self, letter: int, body: dict[str, Any]) -> bool:
-        proposal = Proposal.model_validate_json(json.dumps(body))
+    def _take_proposal(self, connection: Connection, proposal: Proposal, retest_of: int | None = None) -> str:
+        """Register a proposal or refuse it, with the reason in the ledger; returns what became of it."""
         refusal = admissible(view_of(self.campaign, self.manifest), proposal)
-        with self.lab.store.transaction() as connection:
-            self.lab.store.answer(connection, letter, refusal or f"registered as {self.campaign.decider.next_number}")
         if refusal is None:
-            self._register(proposal)
-        else:
-            self._refuse(proposal, refusal)
-        return True
+            self._register(connection, proposal, retest_of)
+            return f"registered as {self.campaign.decider.next_number - 1}"
+        body = {"proposal": proposal.model_dump(mode="json"), "reason": refusal, "retest_of": retest_of}
+        self._append(connection, "refused", body)
+        what = f"to test proposal {retest_of} again" if retest_of else f"a proposal of {proposal.author}"
+        self.watcher.say(f"Refused {what}: {refusal}.")
+        return refusal
 
     def _ask_researchers(self) -> bool:
         decider = self.campaign.decider
         for name in self.lab.config.researchers.use:
             proposals = self._propose(name, decider.vacancies)
-            for proposal in proposals:
-                if decider.vacancies and admissible(view_of(self.campaign, self.manifest), proposal) is None:
-                    self._register(proposal)
-            if proposals:
+            before = decider.next_number
+            # One transaction: a controller that died between two of them would ask again, and be told others.
+            with self.lab.store.transaction() as connection:
+                for proposal in proposals:
+                    if decider.vacancies and admissible(view_of(self.campaign, self.manifest), proposal) is None:
+                        self._register(connection, proposal)
+            if decider.next_number > before:
                 return True
         return False
 
     def _propose(self, name: str, n: int) -> list[Proposal]:
         if name in self._silent:
-            return [p for other in self._stand_ins() for p in self.researchers[other].propose(self._view(), n)][:n]
+            return [p for other in self._stand_ins() for p in self._ask(other, n)][:n]
         self.watcher.tick(self._snapshot(f"asking {name} for proposals"))
         try:
-            return self.researchers[name].propose(self._view(), n)
+            return self._ask(name, n)
         except ResearcherUnavailable as error:
+            if isinstance(error, OutOfMoney) and self._research_config() != self.lab.config:
+                self._poor = f"what is left of {self.purse.budget.usd:.2f} USD does not cover a request to {name}"
+                return []
             if not self.lab.config.researchers.claude.fallback:
-                raise UserError(
-                    f"researcher '{name}' cannot answer: {error} (set fallback = true under [researchers.claude] in "
-                    f"lab.toml to go on with the embedded researchers)"
-                ) from None
+                raise UserError(f"researcher '{name}' cannot answer: {error}") from None
             self._silent.add(name)
             with self.lab.store.transaction() as connection:
                 self._append(connection, "note", {"text": f"{name} is unavailable: {error}; going on without it"})
             self.watcher.say(f"{name} is unavailable ({error}); going on with {', '.join(self._stand_ins())}.")
             return self._propose(name, n)
 
+    def _ask(self, name: str, n: int) -> list[Proposal]:
+        researcher = create(name, self._research_config(), self._record, self.lab.store.usd_spent())
+        seconds = self.purse.budget.seconds
+        try:
+            with alarm(None if seconds is None else self.started + seconds - time.monotonic()):
+                return researcher.propose(self._view(), n)
+        except OutOfTime:
+            raise Ending(f"the budget of {seconds:.0f} s is spent") from None
+
+    def _research_config(self) -> LabConfig:
+        """The lab's settings, with no more money for a model than the session has left."""
+        config, budget = self.lab.config, self.purse.budget
+        most = config.researchers.claude.budget_usd
+        if budget.usd is not None:
+            most = min(most, self.lab.store.usd_spent() + max(0.0, budget.usd - self._usd()))
+        claude = config.researchers.claude.model_copy(update={"budget_usd": most})
+        return config.model_copy(update={"researchers": config.researchers.model_copy(update={"claude": claude})})
+
+    def _usd(self) -> float:
+        """Money that this session has spent so far."""
+        worked = max(self._core_seconds, self.campaign.core_seconds_in_session)
+        return self.lab.store.usd_spent() - self.usd_before + core_usd(self.campaign, worked)
+
     def _stand_ins(self) -> list[str]:
-        return [name for name in EMBEDDED if name in self.researchers and name not in self.lab.config.researchers.use]
+        return [name for name in EMBEDDED if name not in self.lab.config.researchers.use]
 
     def _view(self) -> Any:
         return view_of(self.campaign, self.manifest, ", ".join(self._budget_words()))
@@ -290,20 +337,14 @@ class Controller:
             words.append(f"{budget.usd:.2f} USD in all")
         return words
 
-    def _register(self, proposal: Proposal, retest_of: int | None = None) -> None:
+    def _register(self, connection: Connection, proposal: Proposal, retest_of: int | None = None) -> None:
         registered, candidate = registration(self.campaign, proposal, retest_of)
-        with self.lab.store.transaction() as connection:
-            self.lab.store.put_recipe(connection, candidate)
-            self._append(connection, "proposal", {"registered": registered.model_dump(mode="json")})
+        self.lab.store.put_recipe(connection, candidate)
+        self._append(connection, "proposal", {"registered": registered.model_dump(mode="json")})
         change = ", ".join(f"{key} = {value}" for key, value in proposal.change.items())
         self.watcher.say(
             f"#{registered.number} proposed by {proposal.author}: {change} (needs e >= {1 / registered.level:.0f})"
         )
-
-    def _refuse(self, proposal: Proposal, reason: str) -> None:
-        with self.lab.store.transaction() as connection:
-            self._append(connection, "refused", {"proposal": proposal.model_dump(mode="json"), "reason": reason})
-        self.watcher.say(f"Refused a proposal of {proposal.author}: {reason}.")
 
     def _read_inbox(self) -> None:
         """Cancellations take effect at once; proposals wait for their turn."""
@@ -338,10 +379,15 @@ class Controller:
         while digest not in self._finished:
             for finished, outcome in self.executor.poll(0.1):
                 self._finished[finished] = outcome
-            self.watcher.tick(self._snapshot("training"))
-            now = time.monotonic()
-            if self.purse.budget.seconds is not None and now - self.started >= self.purse.budget.seconds:
-                raise Ending(f"the budget of {self.purse.budget.seconds:.0f} s is spent")
+            snapshot = self._snapshot("training")
+            self.watcher.tick(snapshot)
+            now, budget = time.monotonic(), self.purse.budget
+            self._core_seconds += (now - self._counted) * len(snapshot.progress)
+            self._counted = now
+            if budget.seconds is not None and now - self.started >= budget.seconds:
+                raise Ending(f"the budget of {budget.seconds:.0f} s is spent")
+            if budget.usd is not None and self._usd() >= budget.usd:
+                raise Ending(f"the budget of {budget.usd:.2f} USD is spent")
             if now > letters_at:
                 letters_at = now + 1.0
                 if any(letter.kind == "cancel" for letter in self.lab.store.letters()):
@@ -377,7 +423,10 @@ class Controller:
         what = {"paused": "half-way", "failed": "FAILED", "diverged": "DIVERGED"}.get(outcome.status, "")
         score = f"{outcome.score:.4f} bits per byte" if outcome.score is not None else what
         self.watcher.say(f"run {self.campaign.hash_of(need.key)} {arm} {scale} seed {need.key.seed}: {score}")
-        for number in verdicts:
+        self._announce_verdicts(verdicts)
+
+    def _announce_verdicts(self, numbers: list[int]) -> None:
+        for number in numbers:
             verdict = self.campaign.verdicts[number]
             self.watcher.say(
                 f"#{number} {verdict.decision.upper()}: e = {verdict.e_value:.3g} (needed {verdict.threshold:.3g}); "

@@ -250,10 +250,12 @@ class Decider:
         first = self.seed_of(test, stage, 0)
         seeds: list[int] = []
         missing: dict[Key, Need] = {}
+        failure = ""
         for seed in range(first, first + tried(test.wanted)):
             champion = Key(test.champion, scale, seed)
             base = self.results.get(champion)
             if base is not None and base.status in ("diverged", "failed"):
+                failure = base.message if base.status == "failed" else failure
                 continue  # chosen by the champion alone, so dropping this seed favours nobody
             candidate = Key(test.candidate, scale, seed)
             new = self.results.get(candidate)
@@ -261,7 +263,7 @@ class Decider:
             if new is not None and new.status == "diverged":
                 return Survey(seeds, {}, ("refuted", f"it diverged at seed {seed} in '{stage}'"))
             if new is not None and new.status == "failed":
-                return Survey(seeds, {}, ("inconclusive", f"a run failed: {new.message}"))
+                return Survey(seeds, {}, ("inconclusive", f"run {new.message}"))
             if base is None or base.status == "paused":
                 missing[champion] = Need(champion, False, test.number)
             if new is None or (new.status == "paused" and stage != "half"):
@@ -269,6 +271,7 @@ class Decider:
             if len(seeds) == test.wanted:
                 return Survey(seeds, missing)
         reason = f"the champion itself diverged or failed at too many seeds of this scale ({stage})"
+        reason += f", at last in run {failure}" if failure else ""
         return Survey(seeds, {}, ("inconclusive", reason))
 
     def _advance(self, key: Key) -> list[Closing]:

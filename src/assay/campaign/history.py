@@ -11,6 +11,7 @@ from assay.campaign.verdicts import build_certificate, build_verdict
 from assay.evidence.noise import noise_percent
 from assay.governance.gates import apply_gates
 from assay.spec.base import canonical_json
+from assay.spec.errors import UserError
 from assay.spec.lab import LabConfig
 from assay.spec.proposal import Registered
 from assay.spec.protocols import Trial
@@ -21,8 +22,8 @@ from assay.spec.verdict import Decision, Generation, Verdict
 from assay.store.ledger import Entry
 
 
-class Mismatch(ValueError):
-    """The ledger holds a decision that its own registrations and results do not give."""
+class Mismatch(UserError):
+    """The ledger holds something that its own registrations and results do not give."""
 
 
 class Campaign:
@@ -83,7 +84,8 @@ class Campaign:
     def feed(self, entry: Entry, check: bool = False) -> None:
         """Take one entry in. With `check`, raises `Mismatch` where the ledger's decision is not the fold's."""
         body = entry.body
-        self.last_time = entry.time
+        if entry.kind != "comparison":  # which goes on beside a session, or long after it
+            self.last_time = entry.time
         match entry.kind:
             case "session":
                 self.begin_session(body, entry.time)
@@ -102,6 +104,7 @@ class Campaign:
                 self._check(entry)
             case "refused":
                 self.refusals.append({**body, "time": entry.time})
+                self._forget_retest(body["retest_of"])
             case "cancel":
                 self.cancel(body["number"], body["reason"])
             case _:
@@ -124,17 +127,20 @@ class Campaign:
             self._close(Closing(test, promoted=False))
         self.decider.outstanding.clear()
         self.decider.results.clear()
+        self.outcomes.clear()
         self.hashes.clear()
 
     def register(self, registered: Registered, time: str) -> Test:
         test = self.decider.register(registered.candidate, "data.mixture" not in registered.proposal.change)
         if (test.number, test.level) != (registered.number, registered.level):
             raise Mismatch(f"proposal {registered.number} should be number {test.number} at level {test.level:.3g}")
-        if registered.retest_of is not None:
-            self.decider.retests = [t for t in self.decider.retests if t.number != registered.retest_of]
+        self._forget_retest(registered.retest_of)
         self.registered[registered.number] = registered
         self.times[registered.number] = time
         return test
+
+    def _forget_retest(self, number: int | None) -> None:
+        self.decider.retests = [test for test in self.decider.retests if test.number != number]
 
     def submit(self, need: Need, digest: str) -> None:
         self.hashes[need.key] = digest
@@ -144,15 +150,17 @@ class Campaign:
         """Apply the outcome of the oldest outstanding run; returns what it closed."""
         need = self.decider.outstanding[0]
         before = self.outcomes.get(need.key)
-        flops = outcome.flops - (before.flops if before else 0.0)
-        seconds = outcome.seconds - (before.seconds if before else 0.0)
+        # A run that failed says nothing of what it has cost; what its first half had is not given back.
+        flops = max(0.0, outcome.flops - (before.flops if before else 0.0))
+        seconds = max(0.0, outcome.seconds - (before.seconds if before else 0.0))
         self.runs_in_session |= {self.hashes[need.key]} if before is None else set()
         self.flops_in_session += flops
         self.flops_spent += flops
         self.core_seconds_in_session += seconds
         self.core_seconds += seconds
         self.outcomes[need.key] = outcome
-        closings = self.decider.apply(Result(outcome.status, outcome.score, outcome.half_loss, outcome.message))
+        message = f"{self.hashes[need.key]} failed: {outcome.message}"
+        closings = self.decider.apply(Result(outcome.status, outcome.score, outcome.half_loss, message))
         for closing in closings:
             self._close(closing)
         return closings

@@ -93,7 +93,7 @@ def simulate(
         in_flight: proposals under test at a time.
     """
     start = "0"
-    outcomes = _Outcomes(world, rng, start)
+    outcomes = Outcomes(world, rng, start)
     decider = Decider(settings, len(world.scores), start, 0, in_flight, lambda test: _judge(decider, test))
     waiting = deque(range(len(proposals)))
     proposed: list[int] = []
@@ -122,7 +122,7 @@ def _submit(decider: Decider) -> None:
         decider.submitted(need)
 
 
-class _Outcomes:
+class Outcomes:
     """Draws what runs bring; the same run always brings the same."""
 
     def __init__(self, world: World, rng: np.random.Generator, start: str) -> None:

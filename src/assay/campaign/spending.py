@@ -23,20 +23,18 @@ class Purse:
 
     Args:
         budget: what this session may spend.
-        usd_before: money spent on language models before the session.
     """
 
-    def __init__(self, budget: Budget, usd_before: float) -> None:
+    def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        self.usd_before = usd_before
 
-    def refusal(self, campaign: Campaign, key: Key, seconds: float, usd_now: float) -> str | None:
+    def refusal(self, campaign: Campaign, key: Key, seconds: float, usd: float) -> str | None:
         """Why one more run may not start, or None.
 
         Args:
             key: the run.
             seconds: since the session began.
-            usd_now: money spent on language models over the lab's life.
+            usd: money spent in the session.
         """
         budget = self.budget
         waiting = {need.key for need in campaign.decider.outstanding}
@@ -52,11 +50,8 @@ class Purse:
         if budget.seconds is not None and seconds >= budget.seconds:
             return f"the budget of {budget.seconds:.0f} s is spent"
         if budget.usd is not None:
-            rate = campaign.config.costs.usd_per_core_hour / 3600
-            speed = flops_per_second(campaign)
-            ahead = pending / speed if speed else 0.0
-            spent = usd_now - self.usd_before + rate * (campaign.core_seconds_in_session + ahead)
-            if spent >= budget.usd:
+            ahead = pending / (flops_per_second(campaign) or OPTIMISTIC_SPEED)
+            if usd + core_usd(campaign, ahead) >= budget.usd:
                 return f"the budget of {budget.usd:.2f} USD is spent"
         return None
 
@@ -77,21 +72,31 @@ def flops_per_second(campaign: Campaign, scale: int | None = None) -> float | No
     return sum(chosen) / len(chosen)
 
 
-def remaining(campaign: Campaign) -> Budget | None:
-    """What an interrupted session had left, None if the last one came to its end."""
+def remaining(campaign: Campaign, usd_now: float) -> Budget | None:
+    """What an interrupted session had left, possibly nothing; None if the last one came to its end.
+
+    Args:
+        usd_now: money spent on language models over the lab's life.
+    """
     if not campaign.session_open or campaign.session is None:
         return None
     budget = Budget.model_validate(campaign.session["budget"])
     seconds = None
     if budget.seconds is not None:
         begun, last = (datetime.fromisoformat(t) for t in (campaign.session_time, campaign.last_time))
-        seconds = max(1.0, budget.seconds - (last - begun).total_seconds())
+        seconds = max(0.0, budget.seconds - (last - begun).total_seconds())
+    spent = usd_now - campaign.session["usd_before"] + core_usd(campaign, campaign.core_seconds_in_session)
     return Budget(
-        runs=None if budget.runs is None else max(1, budget.runs - len(campaign.runs_in_session)),
+        runs=None if budget.runs is None else max(0, budget.runs - len(campaign.runs_in_session)),
         seconds=seconds,
-        flops=None if budget.flops is None else max(1.0, budget.flops - campaign.flops_in_session),
-        usd=budget.usd,
+        flops=None if budget.flops is None else max(0.0, budget.flops - campaign.flops_in_session),
+        usd=None if budget.usd is None else max(0.0, budget.usd - spent),
     )
+
+
+def core_usd(campaign: Campaign, seconds: float) -> float:
+    """Price of so many seconds of one core, US dollars."""
+    return campaign.config.costs.usd_per_core_hour * seconds / 3600
 
 
 def check_enough(campaign: Campaign, budget: Budget, workers: int) -> None:
@@ -111,6 +116,13 @@ def check_enough(campaign: Campaign, budget: Budget, workers: int) -> None:
         raise UserError(
             f"a budget of {budget.seconds:.0f} s is too small for one pair, which takes about {seconds:.0f} s here"
         )
-    price = campaign.config.costs.usd_per_core_hour * pair / speed / 3600
+    others = (budget.runs, budget.seconds, budget.flops)
+    config = campaign.config
+    if config.costs.usd_per_core_hour == 0 and "claude" not in config.researchers.use and set(others) == {None}:
+        raise UserError(
+            "a budget in USD alone is no limit here, where nothing costs money: set costs.usd_per_core_hour in lab.toml, "
+            "or say how much time, how many runs or FLOPs it may take, for example --budget 20m"
+        )
+    price = core_usd(campaign, pair / speed)
     if budget.usd is not None and budget.usd < price:
         raise UserError(f"a budget of {budget.usd} USD is too small for one pair, which costs about {price:.4f} USD")

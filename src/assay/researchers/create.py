@@ -8,6 +8,14 @@ from assay.spec.protocols import Researcher
 from assay.spec.registry import load
 
 
+def check(name: str) -> None:
+    """Raise `ResearcherUnavailable` where it is clear beforehand that a researcher cannot answer: without a key."""
+    if name == "claude":
+        from assay.researchers.claude.messages import read_key
+
+        read_key()
+
+
 def create(name: str, config: LabConfig, record: Callable[[Exchange], None], spent_usd: float) -> Researcher:
     """The researcher that `[researchers] use` calls `name`.
 

@@ -60,6 +60,10 @@ class ResearcherUnavailable(RuntimeError):
     """The researcher cannot answer; the message says why and what to do."""
 
 
+class OutOfMoney(ResearcherUnavailable):
+    """Another request might cost more than the researcher may still spend."""
+
+
 class Progress(Frozen):
     """Where a run is, for people to watch."""
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 from importlib.metadata import version
 
@@ -51,8 +52,9 @@ def build() -> App:
 
 
 def main() -> None:
-    """Entry point. Exit codes: 0 done, 1 a check failed, 2 bad input, 130 paused by Ctrl-C."""
+    """Entry point. Exit codes: 0 done, 1 a check failed, 2 bad input, 130 paused by Ctrl-C or SIGTERM."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         build()(exit_on_error=False, print_error=False, result_action="return_int_as_exit_code_else_zero")
     except CycloptsError as error:
@@ -73,6 +75,11 @@ def main() -> None:
     except KeyboardInterrupt:
         print("\nPaused. The same command goes on where it stopped.", file=sys.stderr)
         sys.exit(130)
+
+
+def _interrupt(*_: object) -> None:
+    """What stops a program in order pauses as Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 def _explain(error: OSError) -> str | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from assay.researchers.claude.money import cost, worst_case
 from assay.researchers.exchange import Exchange, Usage
 from assay.spec.lab import ClaudeSettings
-from assay.spec.protocols import ResearcherUnavailable
+from assay.spec.protocols import OutOfMoney, ResearcherUnavailable
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
@@ -41,6 +41,14 @@ class Failure:
     pause: float | None = None  # seconds that the server asks to wait
 
 
+def read_key() -> str:
+    """The key from the environment. Raises `ResearcherUnavailable` when there is none."""
+    key = os.environ.get(KEY, "").strip()
+    if not key:
+        raise ResearcherUnavailable(f"there is no key for Claude: set {KEY} in the environment, {OR_WITHOUT}")
+    return key
+
+
 class Messages:
     """Requests in one author's name, within one budget. Not for use from several threads at once."""
 
@@ -58,10 +66,7 @@ class Messages:
         Raises:
             ResearcherUnavailable: no key or a wrong one, no money left, or no answer after all retries.
         """
-        key = os.environ.get(KEY, "").strip()
-        if not key:
-            raise ResearcherUnavailable(f"there is no key for Claude: set {KEY} in the environment, {OR_WITHOUT}")
-        settings = self.settings
+        key, settings = read_key(), self.settings
         failure = None
         with _client(settings, key) as client:
             for attempt in range(settings.retries + 1):
@@ -90,7 +95,7 @@ class Messages:
         body = {**request, "stream": True}
         most = worst_case(settings, json.dumps(body, ensure_ascii=False))
         if self.spent_usd + most > settings.budget_usd:
-            raise ResearcherUnavailable(
+            raise OutOfMoney(
                 f"the money for Claude is used up: ${self.spent_usd:.2f} of ${settings.budget_usd:.2f} is spent, and "
                 f"the next request could cost ${most:.2f}; raise budget_usd or lower max_tokens in "
                 f"[researchers.claude] of lab.toml, {OR_WITHOUT}"
