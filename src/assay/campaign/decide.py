@@ -248,10 +248,10 @@ class Decider:
     def _make_survey(self, test: Test) -> Survey:
         stage, scale = test.stage, self.scale_of(test.stage)
         first = self.seed_of(test, stage, 0)
-        seeds: list[int] = []
+        seeds = list(test.seeds.get(stage, ()))  # complete pairs, which the stage went on from
         missing: dict[Key, Need] = {}
         failure = ""
-        for seed in range(first, first + tried(test.wanted)):
+        for seed in range(seeds[-1] + 1 if seeds else first, first + tried(test.wanted)):
             champion = Key(test.champion, scale, seed)
             base = self.results.get(champion)
             if base is not None and base.status in ("diverged", "failed"):
