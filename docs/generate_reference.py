@@ -16,6 +16,10 @@ HERE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate_reference.py; do not edit. -->\n\n"
 
 
+#: Types whose Python spelling would tell a reader nothing.
+KINDS = {"ladder": "list of tables", "search": "list of values, or `{ low, high, log }`, by recipe key"}
+
+
 def rows(model: type[BaseModel], prefix: str = "") -> list[str]:
     """Table rows `key | type | default | meaning` of a model, nested tables flattened."""
     found: list[str] = []
@@ -25,7 +29,7 @@ def rows(model: type[BaseModel], prefix: str = "") -> list[str]:
             found += rows(kind, key + ".")
             continue
         default = "required" if field.is_required() else show(field.default)
-        found.append(f"| `{key}` | {words(kind)} | {default} | {field.description or ''} |")
+        found.append(f"| `{key}` | {KINDS.get(key) or words(kind)} | {default} | {field.description or ''} |")
     return found
 
 

@@ -25,9 +25,9 @@ _EXPECTED = {
     "model_attributes_type": "a table",
     "tuple_type": "a list",
     "list_type": "a list",
-    "too_short": "given at least one entry",
     "string_too_short": "a text that is not empty",
 }
+_LONGEST = 120  # characters of a value that a message repeats
 
 
 def canonical_json(value: Any) -> str:
@@ -65,11 +65,13 @@ class Frozen(BaseModel):
             UserError: the data do not fit.
         """
         try:
-            return cls.model_validate_json(json.dumps(data, default=str))
+            text = json.dumps(data)
+        except TypeError:  # what TOML can say and JSON cannot
+            raise UserError(f"{where}: dates and times are not expected here; put them in quotes") from None
+        try:
+            return cls.model_validate_json(text)
         except ValidationError as error:
             raise UserError(explain(error, where)) from None
-        except ValueError as error:  # json.dumps on something that JSON cannot say
-            raise UserError(f"{where}: {error}") from None
 
     @classmethod
     def from_toml(cls, path: Path) -> Self:
@@ -84,7 +86,8 @@ class Frozen(BaseModel):
 def explain(error: ValidationError, where: str) -> str:
     """One sentence for the first problem in a pydantic error, naming the key and what was expected."""
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"]) or "the whole file"
+    # A part in angle brackets tells which member of a union was meant, which is no part of the file.
+    key = ".".join(part for part in map(str, first["loc"]) if not part.startswith("<")) or "the whole file"
     kind = first["type"]
     if kind == "extra_forbidden":
         sentence = f"{where}: unknown key '{key}'; remove it or correct its spelling"
@@ -93,9 +96,14 @@ def explain(error: ValidationError, where: str) -> str:
     elif kind == "value_error":
         message = first["msg"].removeprefix("Value error, ")
         sentence = f"{where}: {message}" if key == "the whole file" else f"{where}: key '{key}': {message}"
+    elif kind == "too_short":
+        least = first["ctx"]["min_length"] if "ctx" in first else 1
+        sentence = f"{where}: key '{key}' should have at least {'one entry' if least == 1 else f'{least} entries'}"
     else:
-        expected = _EXPECTED.get(kind) or first["msg"].removeprefix("Input should be ")
-        sentence = f"{where}: key '{key}' should be {expected}, but is {first.get('input')!r}"
+        expected = _EXPECTED.get(kind) or first["msg"].removeprefix("Input should be ").removeprefix("String should ")
+        found = repr(first.get("input"))
+        found = found if len(found) <= _LONGEST else found[:_LONGEST] + "…"
+        sentence = f"{where}: key '{key}' should be {expected}, but is {found}"
     more = error.error_count() - 1
     return sentence + (f" (and {more} more problem{'s' if more > 1 else ''})" if more else "")
 

@@ -1,5 +1,6 @@
 """Budgets: how much more a campaign may spend, in runs, time, compute or money."""
 
+import math
 import re
 
 from pydantic import Field
@@ -30,7 +31,7 @@ class Budget(Frozen):
             except ValueError:
                 amount = 0.0
             unit = match.group(2) if match else ""
-            if amount <= 0:
+            if not 0 < amount < math.inf:
                 raise UserError(f"budget '{text}' is not understood: {_HELP}")
             if unit in ("run", "runs"):
                 key, value = "runs", int(amount)
@@ -44,6 +45,8 @@ class Budget(Frozen):
                 key, value = "seconds", amount * _UNITS[unit]
             else:
                 raise UserError(f"budget '{text}' has an unknown unit '{unit}': {_HELP}")
+            if not math.isfinite(value):
+                raise UserError(f"budget '{text}' is too large to count")
             if key in found:
                 raise UserError(f"budget '{text}' limits {key} twice: {_HELP}")
             found[key] = value

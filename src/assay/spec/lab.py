@@ -6,7 +6,7 @@ from assay.spec.base import Frozen
 from assay.spec.recipe import Recipe
 from assay.spec.registry import names
 from assay.spec.scale import Scale
-from assay.spec.search import Range, Space
+from assay.spec.search import Range, Space, check_space
 
 
 class Limits(Frozen):
@@ -48,16 +48,16 @@ class ClaudeSettings(Frozen):
     model without its prices is refused.
     """
 
-    model: str = Field(default="claude-opus-5-5", min_length=1)
+    model: str = Field(default="claude-opus-5-5", min_length=1, description="name of the model")
     max_tokens: int = Field(default=16_000, gt=0, description="longest answer, the model's thinking included")
     retries: int = Field(default=4, ge=0, description="retries after overload, rate limits and broken connections")
     backoff_seconds: float = Field(default=1.0, ge=0, description="pause before the first retry; doubles with each")
     timeout_seconds: float = Field(default=120.0, gt=0, description="longest silence while an answer streams")
     deadline_seconds: float = Field(default=600.0, gt=0, description="longest time for one whole answer")
     budget_usd: float = Field(default=5.0, ge=0, description="most the lab ever spends on this researcher")
-    usd_per_million_input: float = Field(default=4.0, ge=0)
-    usd_per_million_output: float = Field(default=20.0, ge=0)
-    usd_per_million_cache_read: float = Field(default=0.2, ge=0)
+    usd_per_million_input: float = Field(default=4.0, ge=0, description="price of a million tokens of a request")
+    usd_per_million_output: float = Field(default=20.0, ge=0, description="of an answer, thinking included")
+    usd_per_million_cache_read: float = Field(default=0.2, ge=0, description="of what was cached before")
     usd_per_million_cache_write: float = Field(default=5.0, ge=0, description="for the cache that lasts five minutes")
     base_url: str = Field(default="", description="another server that speaks the Messages API; empty: Anthropic's")
     fallback: bool = Field(default=False, description="without Claude, go on with the others")
@@ -91,7 +91,7 @@ class ResearcherSettings(Frozen):
 class ExecutionSettings(Frozen):
     """Where runs happen."""
 
-    executor: str = "local"
+    executor: str = Field(default="local", description="local: on this machine")
     workers: int = Field(default=0, ge=0, description="runs at a time; 0: one a core")
     in_flight: int = Field(default=3, ge=1, description="proposals under test at a time")
     command: tuple[str, ...] = Field(default=(), description="external trainer; {run} is run.json")
@@ -107,7 +107,7 @@ class ExecutionSettings(Frozen):
 class Costs(Frozen):
     """What compute costs, so that money can be a budget."""
 
-    usd_per_core_hour: float = Field(default=0.0, ge=0)
+    usd_per_core_hour: float = Field(default=0.0, ge=0, description="price of one core for an hour")
 
 
 class CorpusSettings(Frozen):
@@ -160,12 +160,12 @@ DEFAULT_SEARCH: Space = {
 class LabConfig(Frozen):
     """All of `lab.toml`."""
 
-    name: str = Field(min_length=1)
-    seed: int = Field(default=0, ge=0, description="decides every seed of the campaign")
+    name: str = Field(min_length=1, description="what reports call the lab")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="decides every seed of the campaign")
     corpus: CorpusSettings
     start: Recipe = Field(default=Recipe(), description="generation 0; the default is nanoGPT's published defaults")
-    ladder: tuple[Scale, ...] = Field(default=DEFAULT_LADDER, min_length=2)
-    search: Space = Field(default=DEFAULT_SEARCH, min_length=1)
+    ladder: tuple[Scale, ...] = Field(default=DEFAULT_LADDER, min_length=2, description="scales, from small to large")
+    search: Space = Field(default=DEFAULT_SEARCH, min_length=1, description="what proposals may change, and how far")
     limits: Limits = Limits()
     evidence: EvidenceSettings = EvidenceSettings()
     researchers: ResearcherSettings = ResearcherSettings()
@@ -178,4 +178,9 @@ class LabConfig(Frozen):
             raise ValueError("'ladder' should rise in flops from one scale to the next")
         if len({scale.name for scale in self.ladder}) < len(self.ladder):
             raise ValueError("two scales of 'ladder' have the same name")
+        return self
+
+    @model_validator(mode="after")
+    def _search(self) -> "LabConfig":
+        check_space(self.search, self.start, "[search]")
         return self

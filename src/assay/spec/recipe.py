@@ -14,7 +14,9 @@ from assay.spec.base import Frozen, explain
 from assay.spec.errors import UserError
 from assay.spec.registry import names
 
-Fraction = Field(ge=0.0, le=1.0)
+#: Sizes beyond any model's, so that a slip of the pen is an error and not an overflow.
+MOST = 2**24
+MOST_RATIO = 1000.0
 
 
 def _known(kind: str, value: str) -> str:
@@ -26,16 +28,20 @@ def _known(kind: str, value: str) -> str:
 class Model(Frozen):
     """Architecture, stated relative to the scale."""
 
-    width_ratio: float = Field(default=1.0, gt=0, description="width of the residual stream, times the scale's width")
-    depth_ratio: float = Field(default=1.0, gt=0, description="number of layers, times the scale's depth")
-    head_dim: int = Field(default=32, gt=0, description="width of one attention head; must divide the width")
-    query_heads_per_kv: int = Field(default=1, gt=0, description="query heads that share one key/value head")
+    width_ratio: float = Field(
+        default=1.0, gt=0, le=MOST_RATIO, description="width of the residual stream, times the scale's width"
+    )
+    depth_ratio: float = Field(
+        default=1.0, gt=0, le=MOST_RATIO, description="number of layers, times the scale's depth"
+    )
+    head_dim: int = Field(default=32, gt=0, le=MOST, description="width of one attention head; must divide the width")
+    query_heads_per_kv: int = Field(default=1, gt=0, le=MOST, description="query heads that share one key/value head")
     position: Literal["learned", "rope"] = Field(default="learned", description="learned table, or rotary (RoPE)")
     rope_base: float = Field(default=10_000.0, gt=1, description="longest wavelength of RoPE, in 2π tokens")
     norm: Literal["layernorm", "rmsnorm"] = Field(default="layernorm", description="before each block")
     qk_norm: bool = Field(default=False, description="RMS-normalise queries and keys per head")
     mlp: Literal["gelu", "relu2", "swiglu"] = Field(default="gelu", description="activation; swiglu is gated")
-    mlp_ratio: float = Field(default=4.0, gt=0, description="hidden width of the MLP, times the width")
+    mlp_ratio: float = Field(default=4.0, gt=0, le=MOST_RATIO, description="hidden width of the MLP, times the width")
     bias: bool = Field(default=False, description="biases in linear layers and LayerNorm")
     tied_embeddings: bool = Field(default=True, description="one table for input and output")
 
@@ -79,8 +85,8 @@ class Data(Frozen):
     mixture: dict[str, float] | None = Field(
         default=None, description="sampling weight per domain; absent: in proportion to each domain's tokens"
     )
-    context: int = Field(default=64, gt=0, description="tokens a sequence")
-    batch: int = Field(default=12, gt=0, description="sequences a step")
+    context: int = Field(default=64, gt=0, le=MOST, description="tokens a sequence")
+    batch: int = Field(default=12, gt=0, le=MOST, description="sequences a step")
 
     @field_validator("mixture")
     @classmethod

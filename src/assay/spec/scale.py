@@ -4,16 +4,16 @@ from pydantic import Field
 
 from assay.spec.base import Frozen
 from assay.spec.errors import UserError
-from assay.spec.recipe import Recipe
+from assay.spec.recipe import MOST, Recipe
 from assay.spec.registry import load
 
 
 class Scale(Frozen):
     """A model size and a compute budget. Every recipe at a scale trains with the same FLOPs."""
 
-    name: str = Field(min_length=1)
-    width: int = Field(gt=0, description="width of the residual stream before the recipe's width_ratio")
-    depth: int = Field(gt=0, description="number of layers before the recipe's depth_ratio")
+    name: str = Field(min_length=1, description="what people call it; decides nothing")
+    width: int = Field(gt=0, le=MOST, description="width of the residual stream before the recipe's width_ratio")
+    depth: int = Field(gt=0, le=MOST, description="number of layers before the recipe's depth_ratio")
     flops: float = Field(gt=0, description="training compute of one run, in FLOPs")
 
     def identity(self) -> dict[str, object]:
@@ -88,9 +88,9 @@ def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:
     model, data = recipe.model, recipe.data
     width = round(scale.width * model.width_ratio)
     depth = max(1, round(scale.depth * model.depth_ratio))
-    if width % model.head_dim:
+    if width % model.head_dim or not width:
         raise UserError(
-            f"this recipe cannot be built at scale '{scale.name}': width {width} is not a multiple of "
+            f"this recipe cannot be built at scale '{scale.name}': width {width} is not a positive multiple of "
             f"model.head_dim {model.head_dim}, so the heads do not divide it; change model.head_dim or "
             f"model.width_ratio"
         )

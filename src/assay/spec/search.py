@@ -1,13 +1,13 @@
 """The search space: which recipe fields may change, and within what limits."""
 
 import math
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from assay.spec.base import Frozen
 from assay.spec.errors import UserError
-from assay.spec.recipe import Change
+from assay.spec.recipe import Change, Recipe, changed, flatten
 
 Scalar = str | bool | int | float
 
@@ -28,7 +28,47 @@ class Range(Frozen):
         return self
 
 
-Space = dict[str, tuple[Scalar, ...] | Range]
+def _form(value: Any) -> str | None:
+    """Which of the two forms an entry has; None if neither."""
+    if isinstance(value, dict | Range):
+        return "<range>"
+    if isinstance(value, list | tuple) and all(isinstance(v, Scalar) for v in cast(list[Any], value)):
+        return "<list>"
+    return None
+
+
+Allowed = Annotated[
+    Annotated[tuple[Scalar, ...], Tag("<list>")] | Annotated[Range, Tag("<range>")],
+    Discriminator(
+        _form,
+        custom_error_type="space",
+        custom_error_message="a list of values, or a table with low and high",
+    ),
+]
+Space = dict[str, Allowed]
+
+
+def check_space(space: Space, start: Recipe, where: str) -> None:
+    """Raise `UserError` unless every key is a field of recipes and every value fits that field."""
+    fields = flatten(start.model_dump(mode="json"))
+    for key, allowed in space.items():
+        present = fields.get(key)
+        if not isinstance(allowed, Range):
+            if key == "data.mixture":
+                raise UserError(f"{where}: '{key}' needs a range for the weights, as in {{ low = 0.0, high = 1.0 }}")
+            if not allowed:
+                raise UserError(f"{where}: '{key}' has no values; list some, or remove the key")
+            for value in allowed:
+                changed(start, {key: value}, where)
+        elif key == "data.mixture":
+            if allowed.low < 0:
+                raise UserError(f"{where}: '{key}' has low = {allowed.low}, but weights are zero or more")
+        elif isinstance(present, str | bool):
+            raise UserError(f"{where}: '{key}' is not a number, so it cannot have a range; list its values instead")
+        else:
+            for value in (allowed.low, allowed.high):
+                whole = isinstance(present, int) and value.is_integer()
+                changed(start, {key: int(value) if whole else value}, where)
 
 
 def check_change(change: Change, space: Space, where: str) -> None:
