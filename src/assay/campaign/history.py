@@ -23,7 +23,17 @@ from assay.store.ledger import Entry
 
 
 class Mismatch(UserError):
-    """The ledger holds something that its own registrations and results do not give."""
+    """The ledger holds something that its own registrations and results do not give.
+
+    Attributes:
+        entry: number of the first entry that does not fit.
+        problem: why.
+    """
+
+    def __init__(self, entry: int, problem: str) -> None:
+        super().__init__(f"entry {entry} of the ledger does not fit: {problem}; `assay ledger verify` checks all of it")
+        self.entry = entry
+        self.problem = problem
 
 
 class Campaign:
@@ -82,7 +92,18 @@ class Campaign:
     # The fold
 
     def feed(self, entry: Entry, check: bool = False) -> None:
-        """Take one entry in. With `check`, raises `Mismatch` where the ledger's decision is not the fold's."""
+        """Take one entry in.
+
+        Raises:
+            Mismatch: the entry contradicts those before it; with `check`, also where a decision is not the fold's.
+        """
+        try:
+            self._feed(entry, check)
+        except (LookupError, TypeError, ValueError) as error:
+            problem = str(error) if type(error) in (ValueError, UserError) else f"{type(error).__name__}: {error}"
+            raise Mismatch(entry.seq, problem) from error
+
+    def _feed(self, entry: Entry, check: bool) -> None:
         body = entry.body
         if entry.kind != "comparison":  # which goes on beside a session, or long after it
             self.last_time = entry.time
@@ -96,7 +117,7 @@ class Campaign:
             case "run":
                 need = Need(Key(body["recipe"], body["scale"], body["seed"]), body["half"], body["number"])
                 if check and need not in self.decider.needs():
-                    raise Mismatch(f"entry {entry.seq}: no open proposal needed run {body['run']}")
+                    raise ValueError(f"no open proposal needed run {body['run']}")
                 self.submit(need, body["run"])
             case "result":
                 self.take(Outcome.model_validate_json(canonical_json(body["outcome"])))
@@ -133,7 +154,7 @@ class Campaign:
     def register(self, registered: Registered, time: str) -> Test:
         test = self.decider.register(registered.candidate, "data.mixture" not in registered.proposal.change)
         if (test.number, test.level) != (registered.number, registered.level):
-            raise Mismatch(f"proposal {registered.number} should be number {test.number} at level {test.level:.3g}")
+            raise ValueError(f"proposal {registered.number} should be number {test.number} at level {test.level:.3g}")
         self._forget_retest(registered.retest_of)
         self.registered[registered.number] = registered
         self.times[registered.number] = time
@@ -185,13 +206,11 @@ class Campaign:
         if entry.kind == "verdict":
             told = Verdict.model_validate_json(canonical_json(entry.body))
             if self.verdicts.get(told.number) != told:
-                raise Mismatch(
-                    f"entry {entry.seq}: the runs do not give the recorded verdict on proposal {told.number}"
-                )
+                raise ValueError(f"the runs do not give the recorded verdict on proposal {told.number}")
         else:
             told = Generation.model_validate_json(canonical_json(entry.body))
             if told.number >= len(self.generations) or self.generations[told.number] != told:
-                raise Mismatch(f"entry {entry.seq}: the runs do not give the recorded generation {told.number}")
+                raise ValueError(f"the runs do not give the recorded generation {told.number}")
 
     def _judge_gates(self, test: Test) -> tuple[Decision, tuple[str, ...]]:
         draft = build_verdict(self, test, decision="supported", reasons=("before the gates",))
@@ -231,11 +250,32 @@ class Campaign:
 def read_campaign(
     config: LabConfig, vocab: int, recipes: dict[str, Recipe], entries: list[Entry], check: bool = False
 ) -> Campaign:
-    """Rebuild the campaign from its ledger. With `check`, raises `Mismatch` at the first decision that differs."""
+    """Rebuild the campaign from its ledger.
+
+    Raises:
+        Mismatch: the ledger contradicts itself; with `check`, also where a decision in it differs or is missing.
+    """
     first = next((e.body["config"] for e in entries if e.kind == "session"), None)
     campaign = Campaign(LabConfig.parse(first, "the ledger") if first else config, vocab, recipes)
+    told: set[int] = set()
+    generations = 0
     for entry in entries:
+        if check and entry.kind not in ("verdict", "promotion"):
+            _check_told(campaign, told, generations, entry.seq)
         campaign.feed(entry, check)
+        told |= {entry.body["number"]} if entry.kind == "verdict" else set()
+        generations += entry.kind == "promotion"
+    if check and entries:
+        _check_told(campaign, told, generations, entries[-1].seq + 1)
     if not first:
         campaign.config = config
     return campaign
+
+
+def _check_told(campaign: Campaign, told: set[int], generations: int, seq: int) -> None:
+    """Decisions follow at once what gave them; raises `Mismatch` where entry `seq` is another one."""
+    missing = campaign.verdicts.keys() - told
+    if missing:
+        raise Mismatch(seq, f"the verdict on proposal {min(missing)}, which the runs give, is missing before it")
+    if generations != len(campaign.generations) - 1:
+        raise Mismatch(seq, f"generation {len(campaign.generations) - 1}, which the runs give, is missing before it")

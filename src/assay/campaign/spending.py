@@ -120,8 +120,8 @@ def check_enough(campaign: Campaign, budget: Budget, workers: int) -> None:
     config = campaign.config
     if config.costs.usd_per_core_hour == 0 and "claude" not in config.researchers.use and set(others) == {None}:
         raise UserError(
-            "a budget in USD alone is no limit here, where nothing costs money: set costs.usd_per_core_hour in lab.toml, "
-            "or say how much time, how many runs or FLOPs it may take, for example --budget 20m"
+            "a budget in USD alone is no limit here, where nothing costs money: set costs.usd_per_core_hour in "
+            "lab.toml, or say how much time, how many runs or FLOPs it may take, for example --budget 20m"
         )
     price = core_usd(campaign, pair / speed)
     if budget.usd is not None and budget.usd < price:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, insert, select, update
+from sqlalchemy import URL, Connection, create_engine, event, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.sql import func
@@ -19,6 +19,9 @@ from assay.spec.run import Outcome, Run
 from assay.store.ledger import Entry, Verification, entries, verify
 from assay.store.migrate import upgrade
 from assay.store.schema import exchanges, inbox, metrics, recipes, runs
+
+#: How long to wait for another program that writes.
+LOCK_SECONDS = 10.0
 
 
 class Letter(Frozen):
@@ -40,7 +43,7 @@ class Store:
     """All durable state of one lab.
 
     Args:
-        url: SQLAlchemy URL, for example `sqlite:///mylab/lab.db`.
+        url: SQLAlchemy URL, as text or in parts; for example `sqlite:///mylab/lab.db`.
         name: what error messages call it.
         create: make the tables if they are missing.
 
@@ -48,7 +51,7 @@ class Store:
         UserError: missing, damaged, locked, or written by a newer version.
     """
 
-    def __init__(self, url: str, name: str = "lab.db", create: bool = False) -> None:
+    def __init__(self, url: str | URL, name: str = "lab.db", create: bool = False) -> None:
         self.name = name
         self.engine = create_engine(url)
         if self.engine.dialect.name == "sqlite":
@@ -56,10 +59,7 @@ class Store:
             event.listen(self.engine, "begin", _sqlite_begin)
         self._writing = self.engine.execution_options(write=True)
         with self._explained():
-            if create:
-                upgrade(self.engine, name)
-            else:
-                self._check()
+            upgrade(self.engine, name, create)
 
     @classmethod
     def at(cls, folder: Path, create: bool = False) -> "Store":
@@ -67,10 +67,7 @@ class Store:
         path = folder / "lab.db"
         if not create and not path.is_file():
             raise UserError(f"{path}: no such file; `assay init {folder}` makes a lab")
-        return cls(f"sqlite:///{path}", str(path), create=create)
-
-    def _check(self) -> None:
-        upgrade(self.engine, self.name)
+        return cls(URL.create("sqlite", database=str(path)), str(path), create=create)
 
     @contextmanager
     def _explained(self) -> Generator[None]:
@@ -220,11 +217,17 @@ class Store:
 
 def _sqlite_connected(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver shall not begin transactions by itself
+    # Text whose bytes were changed from outside shall be read, so that checks can say where it is.
+    connection.text_factory = _decode
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={round(1000 * LOCK_SECONDS)}")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA busy_timeout=10000")
     cursor.close()
+
+
+def _decode(data: bytes) -> str:
+    return data.decode(errors="surrogateescape")
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -22,7 +22,7 @@ def verify(lab: LabArgument = None, *, json: Json = False) -> int:
         try:
             verdicts = len(opened.campaign(check=True).verdicts)
         except Mismatch as error:
-            problem, bad = str(error), 0
+            problem, bad = error.problem, error.entry
     if json:
         facts = {
             "intact": not problem,
@@ -33,7 +33,7 @@ def verify(lab: LabArgument = None, *, json: Json = False) -> int:
         }
         print_json(facts)
     elif problem:
-        print(f"BAD: entry {bad}: {problem}." if bad else f"BAD: {problem}.")
+        print(f"BAD: entry {bad}: {problem}.")
     else:
         print(f"Intact: {found.entries} entries; {verdicts} verdicts follow from the recorded runs.")
     return 1 if problem else 0
