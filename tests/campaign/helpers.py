@@ -16,10 +16,11 @@ import psutil
 
 from assay.campaign.controller import Controller
 from assay.campaign.lab import Lab, init_lab
-from assay.campaign.watch import Silent
+from assay.campaign.watch import Silent, Watcher
 from assay.corpus.manifest import open_corpus
 from assay.execution.simulated import SimulatedExecutor
 from assay.spec.budget import Budget
+from assay.spec.protocols import Executor, Progress
 from assay.spec.recipe import flatten
 from assay.spec.run import Outcome, RunOrder
 
@@ -107,11 +108,15 @@ def simulated(order: RunOrder) -> Outcome:
 
 
 def simulate(
-    lab: Lab, budget: str | None, outcome: Callable[[RunOrder], Outcome] = simulated, watcher: Any = None
+    lab: Lab, budget: str | None, outcome: Callable[[RunOrder], Outcome] = simulated, watcher: Watcher | None = None
 ) -> str:
     """One session of the real controller over simulated runs; returns why it ended."""
+    return session(lab, budget, SimulatedExecutor(outcome, workers=2), watcher)
+
+
+def session(lab: Lab, budget: str | None, executor: Executor, watcher: Watcher | None = None) -> str:
+    """One session of the real controller; returns why it ended."""
     asked = Budget.read(budget) if budget else None
-    executor = SimulatedExecutor(outcome, workers=2)
     return Controller(lab, asked, watcher or Silent(), executor=executor).run()
 
 
@@ -195,3 +200,30 @@ def processes_of(lab: Lab) -> list[psutil.Process]:
 def kill(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=PATIENCE)
+
+
+class Stuck(SimulatedExecutor):
+    """Runs that never end. `waited` is called once, after the first wait."""
+
+    def __init__(self, running: int = 0) -> None:
+        super().__init__(simulated)
+        self.running = running
+        self.waited: Callable[[], Any] = lambda: None
+        self.submitted: list[str] = []
+        self.cancelled: list[str] = []
+
+    def submit(self, order: RunOrder, folder: Path) -> None:
+        del folder
+        self.submitted.append(order.run_hash)
+
+    def poll(self, timeout: float) -> list[tuple[str, Outcome]]:
+        time.sleep(timeout)
+        waited, self.waited = self.waited, lambda: None
+        waited()
+        return []
+
+    def cancel(self, run_hash: str) -> None:
+        self.cancelled.append(run_hash)
+
+    def progress(self) -> list[Progress]:
+        return [Progress(run_hash=run, step=0, steps=1) for run in self.submitted[: self.running]]

@@ -233,46 +233,47 @@ class Controller:
     def _register_one(self) -> bool:
         """Register the next proposal if the loop has room for one; False if there is none to take."""
         decider = self.campaign.decider
+        number = decider.next_number
         if not decider.vacancies:
             return False
         if decider.retests:
             old = decider.retests[0]
             proposal = self.campaign.registered[old.number].proposal
             with self.lab.store.transaction() as connection:
-                self._take_proposal(connection, proposal, retest_of=old.number)
+                refusal = self._take_proposal(connection, proposal, retest_of=old.number)
+            self._announce_proposals(number, f"a retest of #{old.number}", refusal)
             return True
         for letter in self.lab.store.letters():
             if letter.kind == "propose":
                 proposal = Proposal.model_validate_json(json.dumps(letter.body))
                 with self.lab.store.transaction() as connection:
-                    answer = self._take_proposal(connection, proposal)
-                    self.lab.store.answer(connection, letter.id, answer)
+                    refusal = self._take_proposal(connection, proposal)
+                    self.lab.store.answer(connection, letter.id, refusal or f"registered as {number}")
+                self._announce_proposals(number, f"a proposal of {proposal.author}", refusal)
                 return True
         return self._ask_researchers()
 
-    def _take_proposal(self, connection: Connection, proposal: Proposal, retest_of: int | None = None) -> str:
-        """Register a proposal or refuse it, with the reason in the ledger; returns what became of it."""
+    def _take_proposal(self, connection: Connection, proposal: Proposal, retest_of: int | None = None) -> str | None:
+        """Register a proposal, or put into the ledger why it is refused; returns that."""
         refusal = admissible(view_of(self.campaign, self.manifest), proposal)
         if refusal is None:
             self._register(connection, proposal, retest_of)
-            return f"registered as {self.campaign.decider.next_number - 1}"
-        body = {"proposal": proposal.model_dump(mode="json"), "reason": refusal, "retest_of": retest_of}
-        self._append(connection, "refused", body)
-        what = f"to test proposal {retest_of} again" if retest_of else f"a proposal of {proposal.author}"
-        self.watcher.say(f"Refused {what}: {refusal}.")
+        else:
+            body = {"proposal": proposal.model_dump(mode="json"), "reason": refusal, "retest_of": retest_of}
+            self._append(connection, "refused", body)
         return refusal
 
     def _ask_researchers(self) -> bool:
         decider = self.campaign.decider
         for name in self.lab.config.researchers.use:
-            proposals = self._propose(name, decider.vacancies)
-            before = decider.next_number
+            proposals, number = self._propose(name, decider.vacancies), decider.next_number
             # One transaction: a controller that died between two of them would ask again, and be told others.
             with self.lab.store.transaction() as connection:
                 for proposal in proposals:
                     if decider.vacancies and admissible(view_of(self.campaign, self.manifest), proposal) is None:
                         self._register(connection, proposal)
-            if decider.next_number > before:
+            self._announce_proposals(number)
+            if decider.next_number > number:
                 return True
         return False
 
@@ -341,10 +342,18 @@ class Controller:
         registered, candidate = registration(self.campaign, proposal, retest_of)
         self.lab.store.put_recipe(connection, candidate)
         self._append(connection, "proposal", {"registered": registered.model_dump(mode="json")})
-        change = ", ".join(f"{key} = {value}" for key, value in proposal.change.items())
-        self.watcher.say(
-            f"#{registered.number} proposed by {proposal.author}: {change} (needs e >= {1 / registered.level:.0f})"
-        )
+
+    def _announce_proposals(self, first: int, what: str = "", refusal: str | None = None) -> None:
+        """Say what was registered from number `first` on, and what was refused."""
+        for number in range(first, self.campaign.decider.next_number):
+            registered = self.campaign.registered[number]
+            proposal = registered.proposal
+            change = ", ".join(f"{key} = {value}" for key, value in proposal.change.items())
+            self.watcher.say(
+                f"#{number} proposed by {proposal.author}: {change} (needs e >= {1 / registered.level:.0f})"
+            )
+        if refusal is not None:
+            self.watcher.say(f"Refused {what}: {refusal}.")
 
     def _read_inbox(self) -> None:
         """Cancellations take effect at once; proposals wait for their turn."""
