@@ -3,7 +3,7 @@
 PYTHON ?= python3
 JOBS ?= 2
 ARGS ?=
-BUDGET ?= 10m
+BUDGET ?= 11m
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -93,7 +93,7 @@ class ExecutionSettings(Frozen):
 
     executor: str = Field(default="local", description="local: on this machine")
     workers: int = Field(default=0, ge=0, description="runs at a time; 0: one a core")
-    in_flight: int = Field(default=3, ge=1, description="proposals under test at a time")
+    in_flight: int = Field(default=2, ge=1, description="proposals under test at a time")
     command: tuple[str, ...] = Field(default=(), description="external trainer; {run} is run.json")
 
     @field_validator("executor")
@@ -126,8 +126,8 @@ class CorpusSettings(Frozen):
 
 DEFAULT_LADDER = (
     Scale(name="small", width=64, depth=2, flops=2e11),
-    Scale(name="medium", width=64, depth=4, flops=6e11),
-    Scale(name="large", width=128, depth=2, flops=1.8e12),
+    Scale(name="medium", width=64, depth=4, flops=5e11),
+    Scale(name="large", width=128, depth=2, flops=1.25e12),
 )
 
 DEFAULT_SEARCH: Space = {
