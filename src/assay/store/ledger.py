@@ -55,14 +55,21 @@ def append(connection: Connection, kind: str, body: dict[str, Any]) -> int:
 
 
 def entries(connection: Connection, after: int = 0) -> Iterator[Entry]:
-    """Entries in order, from the one after number `after`."""
+    """Entries in order, from the one after number `after`.
+
+    Raises:
+        UserError: an entry cannot be read.
+    """
     query = select(ledger).where(ledger.c.seq > after).order_by(ledger.c.seq)
     for row in connection.execute(query):
         try:
-            body = json.loads(row.body)
-        except ValueError:
-            raise UserError(f"ledger entry {row.seq} is damaged; see `assay ledger verify`; restore a copy") from None
-        yield Entry(seq=row.seq, time=row.time, kind=row.kind, body=body, hash_=row.hash)
+            entry = Entry(seq=row.seq, time=row.time, kind=row.kind, body=json.loads(row.body), hash_=row.hash)
+        except (TypeError, ValueError):
+            raise UserError(
+                f"entry {row.seq} of the ledger is damaged: `assay ledger verify` checks all of it; restore lab.db "
+                f"from a copy"
+            ) from None
+        yield entry
 
 
 def verify(connection: Connection) -> Verification:

@@ -13,16 +13,18 @@ def stored_revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def upgrade(engine: Engine, name: str) -> None:
-    """Migrate the database to `REVISION`.
+def upgrade(engine: Engine, name: str, create: bool) -> None:
+    """Migrate the database to `REVISION`; with `create` also an empty one.
 
     Raises:
-        UserError: the database was written by a newer version of assay.
+        UserError: the database was written by a newer version of assay, or is empty.
     """
     with engine.connect() as connection:
         found = stored_revision(connection)
     if found == REVISION:
         return
+    if found is None and not create:  # else an emptied store would pass for a lab without a past
+        raise UserError(f"{name} is empty, or no store of assay; restore it from a copy (nothing was changed)")
     if found is not None and found > REVISION:
         raise UserError(
             f"{name} has schema {found}, newer than the {REVISION} that this version of assay knows; "
@@ -30,9 +32,15 @@ def upgrade(engine: Engine, name: str) -> None:
         )
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", "assay:store/migrations")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, REVISION)
+        try:
+            command.upgrade(config, REVISION)
+        except CommandError:
+            raise UserError(
+                f"{name} is damaged: no version of assay wrote schema {found}; restore it from a copy"
+            ) from None

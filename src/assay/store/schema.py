@@ -1,6 +1,6 @@
 """Tables. Every change of this file comes with a migration in `migrations/versions`."""
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -40,8 +40,8 @@ runs = Table(
     Column("hash", String(16), primary_key=True),
     Column("recipe", String(16), nullable=False),
     Column("scale", String(64), nullable=False),
-    Column("seed_init", Integer, nullable=False),
-    Column("seed_data", Integer, nullable=False),
+    Column("seed_init", BigInteger, nullable=False),
+    Column("seed_data", BigInteger, nullable=False),
     Column("repeat", Integer, nullable=False),
     Column("trainer", String(128), nullable=False),
     Column("status", String(16), nullable=False),

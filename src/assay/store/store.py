@@ -84,6 +84,8 @@ class Store:
             raise UserError(f"{self.name} cannot be read or written: {text}") from None
         except DatabaseError as error:
             raise UserError(f"{self.name} is damaged or not a database: {error.orig}; restore it from a copy") from None
+        except UnicodeDecodeError:  # raised by the driver when its own message repeats damaged text
+            raise UserError(f"{self.name} is damaged; restore it from a copy") from None
 
     @contextmanager
     def transaction(self) -> Generator[Connection]:
