@@ -16,6 +16,6 @@ class Limits:
         for key, unit in (("step_ms", "ms a step"), ("memory_mb", "MB")):
             measured, allowed = facts[key], getattr(limits, key)
             if measured > allowed:
-                reason = f"limits: {measured:.0f} {unit} measured, {allowed:.0f} allowed by limits.{key} in lab.toml"
+                reason = f"limits: {measured:.4g} {unit} measured, {allowed:.4g} allowed by limits.{key} in lab.toml"
                 return downgrade(verdict, "inconclusive", reason)
         return verdict
