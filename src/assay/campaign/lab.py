@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from assay.spec.errors import UserError
 from assay.spec.lab import CorpusSettings, LabConfig
 from assay.spec.recipe import Recipe
 from assay.spec.run import Run, RunOrder
-from assay.spec.scale import shape_at
+from assay.spec.scale import Scale, shape_at
 from assay.store.store import Store
 from assay.training.identity import trainer_identity
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from assay.campaign.history import Campaign
 
 CONFIG = "lab.toml"
+#: Characters of a recipe's hash that name it; fewer may be a slip of the pen.
+SHORTEST_HASH = 4
 
 
 class Lab:
@@ -89,7 +92,7 @@ class Lab:
         if name.startswith("gen") and name[3:].isdigit() and int(name[3:]) < len(generations):
             return known[generations[int(name[3:])]]
         matches = [recipe for digest, recipe in known.items() if digest.startswith(name)]
-        if len(matches) == 1:
+        if len(name) >= SHORTEST_HASH and len(matches) == 1:
             return matches[0]
         raise UserError(
             f"no recipe is called '{name}'; name a TOML file, a recipe's hash, 'start', 'champion' or "
@@ -102,16 +105,32 @@ class Lab:
         return [self.config.start.hash, *promoted]
 
     def check(self) -> Manifest:
-        """Check what a campaign needs before anything is spent: corpus, ladder, mixture, limits.
+        """Check what a campaign needs before anything is spent: corpus, ledger, ladder, mixture.
 
         Raises:
             UserError: names what does not fit.
         """
         manifest = self.corpus()
+        found = self.store.verify_ledger()
+        if found.bad_seq is not None:
+            raise UserError(
+                f"{self.store.name}: entry {found.bad_seq} of the ledger was changed ({found.problem}); restore the "
+                f"file from a copy"
+            )
         check_domains(self.config, manifest)
         needed = max(shape_at(self.config.start, scale, manifest.vocab).tokens for scale in self.config.ladder)
         check_size(manifest, needed)
         return manifest
+
+    def check_recipe(self, recipe: Recipe, scale: Scale, name: str) -> None:
+        """Raise `UserError`, beginning with `name`, unless a recipe can be trained here at a scale."""
+        manifest = self.corpus()
+        check_mixture(recipe, set(manifest.domains), name)
+        try:
+            shape = shape_at(recipe, scale, manifest.vocab)
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from None
+        check_size(manifest, shape.tokens)
 
     # Data frames
 
@@ -147,15 +166,19 @@ class Lab:
 def check_domains(config: LabConfig, manifest: Manifest) -> None:
     """Raise `UserError` unless score weights and the start recipe's mixture name domains of the corpus."""
     known = set(manifest.domains)
-    for where, weights in (
-        ("corpus.score_weights", config.corpus.score_weights),
-        ("start.data.mixture", config.start.data.mixture),
-    ):
-        for domain in weights or {}:
-            if domain not in known:
-                raise UserError(
-                    f"{CONFIG}: {where} names '{domain}', but the corpus has only: {', '.join(sorted(known))}"
-                )
+    _check_known(config.corpus.score_weights, known, f"{CONFIG}: corpus.score_weights")
+    check_mixture(config.start, known, f"{CONFIG}: start")
+
+
+def check_mixture(recipe: Recipe, known: Set[str], where: str) -> None:
+    """Raise `UserError` unless a recipe's mixture names domains that there are."""
+    _check_known(recipe.data.mixture or {}, known, f"{where}: data.mixture")
+
+
+def _check_known(weights: dict[str, float], known: Set[str], where: str) -> None:
+    for domain in weights:
+        if domain not in known:
+            raise UserError(f"{where} names '{domain}', but the corpus has only: {', '.join(sorted(known))}")
 
 
 def init_lab(folder: Path, manifest: Manifest, changes: dict[str, Any] | None = None) -> Lab:

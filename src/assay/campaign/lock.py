@@ -1,7 +1,6 @@
 """One controller at a time owns a lab."""
 
 import fcntl
-import getpass
 import json
 import os
 import socket
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.spec.errors import UserError
+from assay.spec.user import user_name
 
 
 def holder(folder: Path) -> dict[str, Any] | None:
@@ -49,7 +49,7 @@ def controlling(folder: Path, command: str) -> Generator[None]:
             ) from None
         file.truncate(0)
         note = {
-            "pid": os.getpid(), "host": socket.gethostname(), "user": getpass.getuser(),
+            "pid": os.getpid(), "host": socket.gethostname(), "user": user_name(),
             "since": datetime.now(UTC).isoformat(timespec="seconds"), "command": command,
         }  # fmt: skip
         file.write(json.dumps(note))

@@ -108,13 +108,13 @@ def check_enough(campaign: Campaign, budget: Budget, workers: int) -> None:
     if budget.flops is not None and budget.flops < pair:
         raise UserError(
             f"a budget of {budget.flops:.3g} FLOPs is too small for one pair, which takes {pair:.3g} at scale "
-            f"'{campaign.config.ladder[0].name}'; give at least {pair:.2g}flop"
+            f"'{campaign.config.ladder[0].name}'; give at least {1.05 * pair:.2g}flop"
         )
     speed = flops_per_second(campaign, 0) or OPTIMISTIC_SPEED
     seconds = pair / speed / min(2, workers)
     if budget.seconds is not None and budget.seconds < seconds:
         raise UserError(
-            f"a budget of {budget.seconds:.0f} s is too small for one pair, which takes about {seconds:.0f} s here"
+            f"a budget of {budget.seconds:.2g} s is too small for one pair, which takes about {seconds:.2g} s here"
         )
     others = (budget.runs, budget.seconds, budget.flops)
     config = campaign.config
@@ -125,4 +125,4 @@ def check_enough(campaign: Campaign, budget: Budget, workers: int) -> None:
         )
     price = core_usd(campaign, pair / speed)
     if budget.usd is not None and budget.usd < price:
-        raise UserError(f"a budget of {budget.usd} USD is too small for one pair, which costs about {price:.4f} USD")
+        raise UserError(f"a budget of {budget.usd} USD is too small for one pair, which costs about {price:.2g} USD")

@@ -1,6 +1,5 @@
 """Proposals from files: how a person, or another program, takes part."""
 
-import getpass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from assay.spec.base import read_toml
 from assay.spec.errors import UserError
 from assay.spec.proposal import Proposal
 from assay.spec.recipe import Recipe, changed, flatten
+from assay.spec.user import user_name
 
 
 def read_proposal(path: Path) -> Proposal:
@@ -34,7 +34,7 @@ def read_proposal(path: Path) -> Proposal:
         UserError: names the file, the key and what was expected.
     """
     data = read_toml(path)
-    author = data.setdefault("author", f"human:{getpass.getuser()}")
+    author = data.setdefault("author", f"human:{user_name()}")
     if not isinstance(author, str) or not author.startswith(("human:", "agent:")) or author.endswith(":"):
         raise UserError(f"{path}: key 'author' should be 'human:NAME' or 'agent:NAME', but is {author!r}")
     change: Any = data.get("change")

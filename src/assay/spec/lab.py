@@ -1,8 +1,11 @@
 """`lab.toml`: everything a person decides about a lab."""
 
+from itertools import pairwise
+
 from pydantic import Field, field_validator, model_validator
 
 from assay.spec.base import Frozen
+from assay.spec.errors import UserError
 from assay.spec.recipe import Recipe
 from assay.spec.registry import names
 from assay.spec.scale import Scale
@@ -157,6 +160,14 @@ DEFAULT_SEARCH: Space = {
 }
 
 
+def check_ladder(ladder: tuple[Scale, ...]) -> None:
+    """Raise `UserError` unless the scales rise and have names of their own."""
+    if any(a.flops >= b.flops for a, b in pairwise(ladder)):
+        raise UserError("'ladder' should rise in flops from one scale to the next")
+    if len({scale.name for scale in ladder}) < len(ladder):
+        raise UserError("two scales of 'ladder' have the same name")
+
+
 class LabConfig(Frozen):
     """All of `lab.toml`."""
 
@@ -174,10 +185,7 @@ class LabConfig(Frozen):
 
     @model_validator(mode="after")
     def _ladder(self) -> "LabConfig":
-        if any(a.flops >= b.flops for a, b in zip(self.ladder, self.ladder[1:], strict=False)):
-            raise ValueError("'ladder' should rise in flops from one scale to the next")
-        if len({scale.name for scale in self.ladder}) < len(self.ladder):
-            raise ValueError("two scales of 'ladder' have the same name")
+        check_ladder(self.ladder)
         return self
 
     @model_validator(mode="after")

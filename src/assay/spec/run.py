@@ -12,8 +12,8 @@ from assay.spec.scale import Scale
 class Seed(Frozen):
     """Two numbers that can be varied apart."""
 
-    init: int = Field(ge=0, description="initialisation of the weights")
-    data: int = Field(ge=0, description="order of the data")
+    init: int = Field(ge=0, lt=2**63, description="initialisation of the weights")
+    data: int = Field(ge=0, lt=2**63, description="order of the data")
 
 
 class Run(Frozen):

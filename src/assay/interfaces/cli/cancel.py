@@ -1,12 +1,10 @@
 """`assay cancel`."""
 
-import getpass
-
-from assay.interfaces.cli.shared import Json, print_json, split_words
+from assay.interfaces.cli.shared import Json, Words, print_json, split_words
 
 
-def cancel(*words: str, json: Json = False) -> None:
-    """Withdraw a proposal: assay cancel [LAB] ID, with the number that `assay status` shows.
+def cancel(*words: Words, json: Json = False) -> None:
+    """Withdraw a proposal under test: assay cancel [LAB] ID, with the number that `assay status` shows.
 
     Its verdict becomes inconclusive, what was measured is kept, and the share of the error budget that it was granted
     stays spent.
@@ -18,6 +16,7 @@ def cancel(*words: str, json: Json = False) -> None:
     """
     from assay.campaign.lock import holder
     from assay.spec.errors import UserError
+    from assay.spec.user import user_name
 
     lab, (text,) = split_words(words, ("ID",), "cancel")
     number = text.removeprefix("#")
@@ -26,7 +25,7 @@ def cancel(*words: str, json: Json = False) -> None:
         raise UserError(f"no proposal {text}; `assay status` lists those under test by number")
     if int(number) in campaign.verdicts:
         raise UserError(f"proposal {number} has its verdict already: {campaign.verdicts[int(number)].decision}")
-    letter = lab.store.post("cancel", {"number": int(number), "by": f"human:{getpass.getuser()}"})
+    letter = lab.store.post("cancel", {"number": int(number), "by": f"human:{user_name()}"})
     when = "within a second or so" if holder(lab.folder) else "when `assay run` is called next"
     if json:
         print_json({"request": letter, "proposal": int(number), "when": when})

@@ -5,12 +5,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, interval, print_json, split_words
+from assay.interfaces.cli.shared import Json, Words, interval, print_json, split_words
 from assay.spec.errors import UserError
 
 
 def compare(
-    *words: str,
+    *words: Words,
     scale: Annotated[str | None, Parameter(help="A scale of the ladder; the smallest if left out.")] = None,
     pairs: Annotated[int, Parameter(help="Most pairs to train.")] = 20,
     json: Json = False,
@@ -36,13 +36,16 @@ def compare(
     names = [rung.name for rung in lab.config.ladder]
     if scale is not None and scale not in names:
         raise UserError(f"no scale is called '{scale}'; the ladder has: {', '.join(names)}")
+    rung = names.index(scale) if scale else 0
     lab.check()
+    for recipe, name in ((old, old_name), (new, new_name)):
+        lab.check_recipe(recipe, lab.config.ladder[rung], name)
     executor = load("executor", lab.config.execution.executor)(
         workers=lab.workers(), weights=lab.config.corpus.score_weights
     )
     try:
         with pair_progress(pairs, quiet=json or not sys.stderr.isatty()) as tick:
-            facts = run_comparison(lab, old, new, names.index(scale) if scale else 0, pairs, executor, tick)
+            facts = run_comparison(lab, old, new, rung, pairs, executor, tick)
     finally:
         executor.close()
     if json:

@@ -7,9 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from assay.interfaces.cli.shared import Json, print_json
-from assay.spec.base import read_toml
 from assay.spec.errors import UserError
-from assay.spec.ladders import LADDERS
 
 
 def init(
@@ -36,24 +34,29 @@ def init(
         assay init mylab --corpus prose=./books --corpus code=./src.jsonl.zst
         assay init mylab --tokenizer bpe:4096 --seed 7
     """
-    from assay.campaign.lab import init_lab
+    from assay.campaign.lab import check_mixture, init_lab
     from assay.corpus.build import build_corpus
     from assay.corpus.embedded import embedded_sources
     from assay.corpus.sources import Source
+    from assay.corpus.tokenizers import Bytes, bpe_size
     from assay.interfaces.cli.progress import corpus_progress
+    from assay.spec.ladders import read_ladder
     from assay.spec.recipe import Recipe
+    from assay.spec.scale import shape_at
 
     if (folder / "lab.toml").exists():
         raise UserError(f"{folder} is a lab already; choose another folder, or go on with `assay run {folder}`")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} exists and is not empty; choose a new folder")
-    changes: dict[str, object] = {"seed": seed}
-    if recipe is not None:
-        changes["start"] = Recipe.from_toml(recipe).model_dump(mode="json")
-    if ladder in LADDERS:
-        changes["ladder"] = [scale.model_dump(mode="json") for scale in LADDERS[ladder]]
-    else:
-        changes["ladder"] = read_toml(Path(ladder)).get("ladder", [])
+    if not 0 <= seed < 2**31:
+        raise UserError(f"--seed {seed}: give a whole number from 0 to {2**31 - 1}")
+    start = Recipe() if recipe is None else Recipe.from_toml(recipe)
+    scales = read_ladder(ladder)
+    changes: dict[str, object] = {
+        "seed": seed,
+        "start": start.model_dump(mode="json"),
+        "ladder": [scale.model_dump(mode="json") for scale in scales],
+    }
     sources = embedded_sources()
     if corpus:
         pairs = [text.partition("=") for text in corpus]
@@ -61,6 +64,10 @@ def init(
             if not (name and equals and location):
                 raise UserError(f"--corpus {text}: expected NAME=PATH, for example --corpus prose=./books")
         sources = [Source(name, location) for name, _, location in pairs]
+    # What can be known before a corpus is built, which may take long.
+    check_mixture(start, {source.name for source in sources}, str(recipe))
+    for scale in scales:
+        shape_at(start, scale, bpe_size(tokenizer) or Bytes.vocab)
     existed = folder.exists()
     try:
         with corpus_progress(quiet=json) as progress:

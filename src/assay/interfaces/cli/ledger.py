@@ -1,6 +1,6 @@
 """`assay ledger verify`."""
 
-from assay.interfaces.cli.shared import Json, LabArgument, open_lab, print_json
+from assay.interfaces.cli.shared import Json, LabArgument, count, open_lab, print_json
 
 
 def verify(lab: LabArgument = None, *, json: Json = False) -> int:
@@ -35,5 +35,6 @@ def verify(lab: LabArgument = None, *, json: Json = False) -> int:
     elif problem:
         print(f"BAD: entry {bad}: {problem}.")
     else:
-        print(f"Intact: {found.entries} entries; {verdicts} verdicts follow from the recorded runs.")
+        given = count(verdicts, "verdict follows", "verdicts follow")
+        print(f"Intact: {count(found.entries, 'entry', 'entries')}; {given} from the recorded runs.")
     return 1 if problem else 0

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, LabArgument, find_lab, print_json
+from assay.interfaces.cli.shared import Json, LabArgument, changes, find_lab, print_json
 
 
 def log(
@@ -20,9 +20,12 @@ def log(
         assay log mylab
         assay log mylab --last 0 --json
     """
+    from assay.spec.errors import UserError
     from assay.store.store import Store
 
-    entries = Store.at(find_lab(lab)).ledger()[-last if last > 0 else 0 :]
+    if last < 0:
+        raise UserError(f"--last {last}: give how many entries to show, or 0 for all")
+    entries = Store.at(find_lab(lab)).ledger()[-last if last else 0 :]
     if json:
         print_json([entry.model_dump(mode="json") for entry in entries])
         return
@@ -35,8 +38,7 @@ def line(kind: str, body: dict[str, Any]) -> str:
     match kind:
         case "proposal":
             r = body["registered"]
-            change = ", ".join(f"{k} = {v}" for k, v in r["proposal"]["change"].items())
-            return f"#{r['number']} proposed by {r['proposal']['author']}: {change}"
+            return f"#{r['number']} proposed by {r['proposal']['author']}: {changes(r['proposal']['change'])}"
         case "run":
             half = " (half-way)" if body["half"] else ""
             return f"run {body['run']} started for #{body['number']}{half}"

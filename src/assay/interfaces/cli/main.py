@@ -1,9 +1,13 @@
 """The `assay` command."""
 
 import errno
+import inspect
 import os
+import re
 import signal
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
@@ -24,7 +28,7 @@ COMMANDS = (
     ("status", "status:status", "Show where a lab stands."),
     ("log", "log:log", "Show what happened, in order."),
     ("propose", "propose:propose", "Add a proposal from a file to the queue."),
-    ("cancel", "cancel:cancel", "Withdraw a proposal that is queued or under test."),
+    ("cancel", "cancel:cancel", "Withdraw a proposal under test."),
     ("report", "report:report", "Write the report, a page to open in a browser."),
     ("train", "train:train", "Train one recipe and watch it live."),
     ("compare", "compare:compare", "Is one recipe better than another?"),
@@ -35,20 +39,48 @@ GROUPS = (
                                              ("diff", "recipe:diff", "Show the fields in which two recipes differ."))),
     ("ledger", "The append-only history.", (("verify", "ledger:verify", "Check every entry and every decision."),)),
 )  # fmt: skip
+#: Commands whose words depend on each other, so that their usage cannot be read off their parameters.
+USAGE = {
+    "propose": "[LAB] FILE", "cancel": "[LAB] ID", "compare": "[LAB] OLD NEW", "show": "[[LAB] RECIPE]",
+    "diff": "[LAB] OLD NEW",
+}  # fmt: skip
 PACKAGE = "assay.interfaces.cli."
 
 
-def build() -> App:
-    """The command tree. Commands are named by import path, so that none is loaded before it is called."""
-    app = App(name="assay", help=HELP, version=lambda: version("assay"), help_format="plaintext")
-    for name, target, line in COMMANDS:
-        app.command(PACKAGE + target, name=name, help=line)
-    for name, line, members in GROUPS:
-        group = App(name=name, help=line, help_format="plaintext")
-        for member, target, member_line in members:
-            group.command(PACKAGE + target, name=member, help=member_line)
+def build(words: Sequence[str] = ()) -> App:
+    """The command tree. Commands are named by import path, so that none is loaded before it is called.
+
+    Args:
+        words: of the command line. The command that they name gets its docstring as help, the others one line.
+    """
+    app = App(
+        name="assay", help=HELP, version=lambda: version("assay"), help_format="plaintext",
+        suppress_keyboard_interrupt=False,  # `main` answers it
+    )  # fmt: skip
+    for place, (name, target, line) in enumerate(COMMANDS):
+        chosen = list(words[:1]) == [name]
+        _add(app, name, target, docstring(target) if chosen else line, place)
+    for place, (name, line, members) in enumerate(GROUPS, len(COMMANDS)):
+        group = App(name=name, help=line, help_format="plaintext", sort_key=place)
+        for order, (member, target, member_line) in enumerate(members):
+            chosen = list(words[:2]) == [name, member]
+            _add(group, member, target, docstring(target) if chosen else member_line, order, f"{name} {member}")
         app.command(group)
     return app
+
+
+def _add(app: App, name: str, target: str, text: str, place: int, path: str = "") -> None:
+    usage = f"Usage: assay {path or name} {USAGE[name]} [OPTIONS]" if name in USAGE else None
+    app.command(PACKAGE + target, name=name, help=text, sort_key=place, usage=usage)
+
+
+def docstring(target: str) -> str:
+    """A command's docstring, a line for each paragraph, so that it wraps to any width; indented lines as they are."""
+    module, _, function = (PACKAGE + target).partition(":")
+    text = inspect.getdoc(getattr(import_module(module), function)) or ""
+    paragraphs = text.split("\n\n")
+    joined = "\n\n".join(p if p.startswith(" ") else " ".join(p.split("\n")) for p in paragraphs)
+    return re.sub("^Examples?:$", "For example:", joined, flags=re.M)  # the heading alone would hide the section
 
 
 def main() -> None:
@@ -56,7 +88,7 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        build()(exit_on_error=False, print_error=False, result_action="return_int_as_exit_code_else_zero")
+        build(sys.argv[1:])(exit_on_error=False, print_error=False, result_action="return_int_as_exit_code_else_zero")
     except CycloptsError as error:
         print(f"assay: {' '.join(str(error).split())}", file=sys.stderr)
         print("Try `assay --help`, or `assay COMMAND --help` for examples.", file=sys.stderr)
@@ -90,5 +122,5 @@ def _explain(error: OSError) -> str | None:
             f"nothing that was finished is lost"
         )
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return f"no permission to write {error.filename}; choose another folder"
+        return f"no permission to use {error.filename}; choose another folder, or change whose it is"
     return None

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, LabArgument, duration, open_lab, print_json
+from assay.interfaces.cli.shared import Json, LabArgument, count, duration, open_lab, print_json
 
 
 def plan(
@@ -29,14 +29,18 @@ def plan(
     if json:
         print_json(facts)
         return
-    speed = "measured here" if facts["speed_measured"] else "assumed until a run has been measured; perhaps off by 3"
+    speed = (
+        "measured here"
+        if facts["speed_measured"]
+        else "assumed until a run has been measured; may be off threefold"
+    )
     noise = "measured here" if facts["noise_measured"] else "assumed until pairs have been measured"
     dropped, promoted = facts["flops_per_dropped_proposal"], facts["flops_per_promotion"]
     hours, needed = facts["core_seconds"] / 3600, facts["threshold"]
-    print(f"{facts['lab']}, generation {facts['generation']}, {facts['workers']} runs at a time")
+    print(f"{facts['lab']}, generation {facts['generation']}, {count(facts['workers'], 'run')} at a time")
     print(f"  time        about {duration(facts['seconds'])}, {hours:.2f} core hours (speed {speed})")
     print(f"  cost        {facts['flops']:.2e} FLOPs, {facts['usd']:.2f} USD for compute at the price in lab.toml")
-    print(f"  would run   about {facts['runs']} runs: {facts['proposals']} proposals")
+    print(f"  would run   about {count(facts['runs'], 'run')}: {count(facts['proposals'], 'proposal')}")
     print(
         f"              by {', '.join(facts['researchers'])}, if one in {1 / facts['assumed_success_share']:.0f} holds;"
     )

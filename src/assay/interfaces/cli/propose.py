@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from assay.interfaces.cli.shared import Json, print_json, split_words
+from assay.interfaces.cli.shared import Json, Words, print_json, split_words
 
 
-def propose(*words: str, json: Json = False) -> None:
+def propose(*words: Words, json: Json = False) -> None:
     """Add a proposal from a TOML file to the queue: assay propose [LAB] FILE.
 
     A running controller takes it as soon as it has room; otherwise the next `assay run` does. An example of a file:

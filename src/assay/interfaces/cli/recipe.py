@@ -1,6 +1,6 @@
 """`assay recipe show` and `assay recipe diff`."""
 
-from assay.interfaces.cli.shared import Json, print_json
+from assay.interfaces.cli.shared import Json, Words, print_json
 from assay.spec.errors import UserError
 from assay.spec.recipe import Recipe, difference
 
@@ -19,7 +19,7 @@ def _read(words: tuple[str, ...], names: tuple[str, ...], command: str) -> list[
     return [lab.recipe(name) for name in chosen]
 
 
-def show(*words: str, json: Json = False) -> None:
+def show(*words: Words, json: Json = False) -> None:
     """Print a recipe as TOML, every field written out: assay recipe show [LAB] RECIPE.
 
     RECIPE is champion, start, gen2, a recipe's hash or a TOML file. Without words: nanoGPT's defaults, generation 0.
@@ -36,7 +36,7 @@ def show(*words: str, json: Json = False) -> None:
     print(f"# recipe {recipe.hash}\n{recipe.to_toml()}", end="")
 
 
-def diff(*words: str, json: Json = False) -> None:
+def diff(*words: Words, json: Json = False) -> None:
     """Show the fields in which two recipes differ: assay recipe diff [LAB] OLD NEW.
 
     Examples:

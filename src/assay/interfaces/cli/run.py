@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, LabArgument, open_lab, print_json
+from assay.interfaces.cli.shared import Json, LabArgument, count, open_lab, print_json
 
 
 def run(
@@ -30,7 +30,7 @@ def run(
     from assay.interfaces.cli.screen import screen
     from assay.spec.budget import Budget
 
-    asked = Budget.read(budget) if budget else None
+    asked = None if budget is None else Budget.read(budget)
     opened = open_lab(lab)
     with screen(quiet=json) as watcher:
         controller = Controller(opened, asked, watcher, command="assay run")
@@ -43,7 +43,8 @@ def run(
         return
     supported = sum(v.decision == "supported" for v in campaign.verdicts.values())
     print(
-        f"Ended because {reason}. {len(campaign.runs_in_session)} runs in this session; {len(campaign.verdicts)} "
-        f"verdicts so far, {supported} supported; generation {campaign.decider.generation}."
+        f"Ended because {reason}. {count(len(campaign.runs_in_session), 'run')} in this session; "
+        f"{count(len(campaign.verdicts), 'verdict')} so far, {supported} supported; generation "
+        f"{campaign.decider.generation}."
     )
     print(f"See `assay status {opened.folder.name}`, or `assay report {opened.folder.name} --open`.")

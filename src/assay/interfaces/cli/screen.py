@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any
 
 from assay.campaign.watch import Snapshot, Watcher
-from assay.interfaces.cli.shared import duration
+from assay.interfaces.cli.shared import count, duration
 
 
 class PlainScreen:
@@ -105,7 +105,7 @@ def summary(snapshot: Snapshot) -> str:
     share = f"{100 * min(1.0, snapshot.share):.0f}% of the budget, " if snapshot.share is not None else ""
     left = f"about {duration(snapshot.seconds_left)} left, " if snapshot.seconds_left is not None else ""
     return (
-        f"{share}{left}{len(campaign.runs_in_session)} runs, {len(campaign.verdicts)} verdicts, "
+        f"{share}{left}{count(len(campaign.runs_in_session), 'run')}, {count(len(campaign.verdicts), 'verdict')}, "
         f"generation {campaign.decider.generation}"
     )
 

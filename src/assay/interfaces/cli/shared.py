@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from assay.campaign.lab import Lab
 
 LabArgument = Annotated[Path | None, Parameter(help="Folder of the lab; found from the present folder if left out.")]
+#: `[LAB] NAME…`, which the command's docstring explains and `split_words` reads.
+Words = Annotated[str, Parameter(show=False)]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print machine-readable facts.")]
 
 
@@ -45,17 +47,29 @@ def split_words(words: tuple[str, ...], names: tuple[str, ...], command: str) ->
     Raises:
         UserError: too few or too many words.
     """
-    usage = f"assay {command} [LAB] {' '.join(names)}"
-    if len(words) == len(names):
+    missing_one = len(words) == len(names) and (Path(words[0]) / "lab.toml").is_file()
+    if len(words) == len(names) and not missing_one:
         return open_lab(None), list(words)
     if len(words) == len(names) + 1:
         return open_lab(Path(words[0])), list(words[1:])
-    raise UserError(f"{len(words)} words were given; expected: {usage}")
+    given = f"only {' and '.join(words)} given" if words else "nothing given"
+    problem = f"too much given ({' '.join(words)})" if len(words) > len(names) else given
+    raise UserError(f"{problem}; expected: assay {command} [LAB] {' '.join(names)}")
 
 
 def print_json(facts: Any) -> None:
     json.dump(facts, sys.stdout, indent=2, ensure_ascii=False)
     print()
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 run`, `2 runs`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def changes(change: dict[str, Any]) -> str:
+    """A proposal's change in words."""
+    return ", ".join(f"{key} = {value}" for key, value in change.items())
 
 
 def duration(seconds: float | None) -> str:

@@ -1,6 +1,6 @@
 """`assay status`."""
 
-from assay.interfaces.cli.shared import Json, LabArgument, find_lab, print_json
+from assay.interfaces.cli.shared import Json, LabArgument, changes, count, find_lab, print_json
 
 
 def status(lab: LabArgument = None, *, json: Json = False) -> None:
@@ -20,13 +20,13 @@ def status(lab: LabArgument = None, *, json: Json = False) -> None:
     state = f"running since {running['since']} (process {running['pid']})" if running else "not running"
     print(f"{facts['lab']}: {state}")
     print(f"  generation  {facts['generation']} (champion {facts['champion']})")
-    counts = ", ".join(f"{count} {name}" for name, count in facts["verdicts"].items()) or "none yet"
+    counts = ", ".join(f"{n} {name}" for name, n in facts["verdicts"].items()) or "none yet"
     print(f"  verdicts    {counts}")
     for test in facts["under_test"]:
-        print(f"  under test  #{test['number']} by {test['author']}: {test['change']}")
+        print(f"  under test  #{test['number']} by {test['author']}: {changes(test['change'])}")
     if facts["queued"]:
-        print(f"  queued      {facts['queued']} proposals of people or agents")
-    print(f"  runs        {', '.join(f'{count} {name}' for name, count in facts['runs'].items()) or 'none yet'}")
+        print(f"  queued      {count(facts['queued'], 'proposal')} of people or agents")
+    print(f"  runs        {', '.join(f'{n} {name}' for name, n in facts['runs'].items()) or 'none yet'}")
     minutes = facts["core_seconds"] / 60
     print(f"  spent       {facts['flops']:.3g} FLOPs, {minutes:.1f} core minutes, {facts['usd']:.2f} USD for models")
     if facts["interrupted"]:

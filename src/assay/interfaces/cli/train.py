@@ -33,11 +33,14 @@ def train(
     names = [rung.name for rung in opened.config.ladder]
     if scale is not None and scale not in names:
         raise UserError(f"no scale is called '{scale}'; the ladder has: {', '.join(names)}")
-    if seed < 0:
-        raise UserError(f"--seed {seed}: seeds are zero or more")
+    if not 0 <= seed < 2**63:
+        raise UserError(f"--seed {seed}: give a whole number from 0 to {2**63 - 1}")
+    rung = names.index(scale) if scale else 0
+    chosen = opened.recipe(recipe)
     opened.check()
+    opened.check_recipe(chosen, opened.config.ladder[rung], recipe)
     with run_progress(quiet=json or not sys.stderr.isatty()) as tick:
-        facts = train_one(opened, opened.recipe(recipe), names.index(scale) if scale else 0, seed, tick)
+        facts = train_one(opened, chosen, rung, seed, tick)
     if json:
         print_json(facts)
         return
