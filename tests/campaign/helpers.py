@@ -63,7 +63,7 @@ def make_lab(folder: Path, corpora: Path, **changes: Any) -> Lab:
     """A lab with a copy of a corpus; `changes` are tables of lab.toml."""
     shutil.copytree(corpora, folder / "corpora")
     [corpus] = (folder / "corpora").iterdir()
-    settings = {"start": START, "ladder": LADDER, "search": SEARCH, "evidence": EVIDENCE}
+    settings = {"start": START, "ladder": LADDER, "search": SEARCH, "evidence": EVIDENCE, "execution": {"in_flight": 3}}
     return init_lab(folder, open_corpus(corpus), settings | changes)
 
 

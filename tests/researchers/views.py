@@ -6,15 +6,24 @@ from assay.spec.lab import CorpusSettings, LabConfig
 from assay.spec.proposal import Prediction, Proposal, Registered
 from assay.spec.protocols import Trial, View
 from assay.spec.recipe import changed
+from assay.spec.scale import Scale
 from assay.spec.verdict import Certificate, Decision, Evidence, Generation, Pair, Verdict
 
 DOMAINS = {"code": 900_000, "docs": 300_000, "tests": 600_000}
 SCORE = 3.0  # bits per byte of every champion
 
 
+#: Three heads at the middle scale; 0.83 million parameters at the largest.
+LADDER = (
+    Scale(name="small", width=64, depth=2, flops=1.2e11),
+    Scale(name="medium", width=96, depth=3, flops=4.8e11),
+    Scale(name="large", width=128, depth=4, flops=1.92e12),
+)
+
+
 def config(**fields: Any) -> LabConfig:
     corpus = CorpusSettings(id="0" * 16, score_weights=dict.fromkeys(DOMAINS, 1.0))
-    return LabConfig(name="lab", seed=7_654_321, corpus=corpus, **fields)
+    return LabConfig(name="lab", seed=7_654_321, corpus=corpus, **{"ladder": LADDER, **fields})
 
 
 def view(settings: LabConfig | None = None, **fields: Any) -> View:
