@@ -230,3 +230,13 @@ def test_an_outage_leaves_the_session_to_be_gone_on_with(lab: MakeLab) -> None:
             simulate(made, "20runs")
         assert simulate(made, None) == "the budget of 20 runs is spent"
     assert of_kind(made, "proposal")
+
+
+@pytest.mark.usefixtures("key")
+def test_a_model_without_ideas_is_not_paid_to_say_so_again_and_again(lab: MakeLab) -> None:
+    with api.MessagesServer(default=Mind()) as server:
+        made = lab(researchers=researchers(server))
+        simulate(made, "200runs")
+        # Each answer follows a registration or a verdict: one request a piece of news at the most.
+        news = len(of_kind(made, "proposal")) + len(of_kind(made, "verdict")) + 1
+        assert len(server.requests) <= news

@@ -34,6 +34,8 @@ from assay.spec.run import Outcome
 from assay.store.ledger import Entry, append
 
 EMBEDDED = ("known", "tpe")
+#: Researchers whose answers cost money: one that had nothing to propose is asked again only once there is news.
+PAID = ("claude",)
 
 
 class Ending(Exception):
@@ -64,6 +66,7 @@ class Controller:
         self._finished: dict[str, Outcome] = {}
         self._closed = ""
         self._silent: set[str] = set()
+        self._declined: dict[str, tuple[int, int]] = {}
         self._poor = ""
         self._core_seconds = 0.0
 
@@ -265,7 +268,10 @@ class Controller:
 
     def _ask_researchers(self) -> bool:
         decider = self.campaign.decider
+        news = (decider.next_number, len(self.campaign.verdicts))
         for name in self.lab.config.researchers.use:
+            if self._declined.get(name) == news:
+                continue
             proposals, number = self._propose(name, decider.vacancies), decider.next_number
             # One transaction: a controller that died between two of them would ask again, and be told others.
             with self.lab.store.transaction() as connection:
@@ -275,6 +281,8 @@ class Controller:
             self._announce_proposals(number)
             if decider.next_number > number:
                 return True
+            if name in PAID:
+                self._declined[name] = news
         return False
 
     def _propose(self, name: str, n: int) -> list[Proposal]:
