@@ -452,15 +452,14 @@ class Controller:
 
     def _snapshot(self, doing: str) -> Snapshot:
         seconds, budget, campaign = time.monotonic() - self.started, self.purse.budget, self.campaign
-        shares: list[float] = []
-        left: float | None = None
-        if budget.seconds is not None:
-            shares.append(seconds / budget.seconds)
-            left = max(0.0, budget.seconds - seconds)
-        if budget.runs is not None:
-            shares.append(len(campaign.runs_in_session) / budget.runs)
-        if budget.flops is not None:
-            shares.append(campaign.flops_in_session / budget.flops)
+        spent = (
+            (seconds, budget.seconds),
+            (len(campaign.runs_in_session), budget.runs),
+            (campaign.flops_in_session, budget.flops),
+        )
+        # Of nothing that was left, all is spent: its last runs were paid for by the session before.
+        shares = [amount / limit if limit else 1.0 for amount, limit in spent if limit is not None]
+        left = None if budget.seconds is None else max(0.0, budget.seconds - seconds)
         if shares and left is None and max(shares) > 0:
             left = seconds * (1 - max(shares)) / max(shares)
         return Snapshot(campaign, self.executor.progress(), seconds, max(shares, default=None), left, doing)

@@ -81,7 +81,7 @@ def simulate(
     proposals: Sequence[Effects],
     rng: np.random.Generator,
     world: World = World(),
-    in_flight: int = 3,
+    in_flight: int = 2,
 ) -> SimulatedCampaign:
     """Run one campaign until every proposal, and every retest, has its verdict.
 
