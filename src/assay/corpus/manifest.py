@@ -87,5 +87,6 @@ def check_size(manifest: Manifest, tokens_needed: int) -> None:
             f"the corpus is too small for the ladder: its largest scale trains on {tokens_needed:,} tokens, which is "
             f"{tokens_needed / available:.1f} times the {available:,} training tokens of corpus {manifest.id}, and "
             f"more than {MOST_EPOCHS} times is too much repetition; add text worth at least "
-            f"{-(-tokens_needed // MOST_EPOCHS) - available:,} tokens, or give a ladder with fewer FLOPs (assay init --ladder)"
+            f"{-(-tokens_needed // MOST_EPOCHS) - available:,} tokens, or give a ladder with fewer FLOPs "
+            f"(assay init --ladder)"
         )
