@@ -590,3 +590,13 @@ def test_live_and_replayed_campaigns_are_one(written: Lab) -> None:
     assert [v.model_dump(mode="json") for v in campaign.verdicts.values()] == of_kind(written, "verdict")
     assert [g.model_dump(mode="json") for g in campaign.generations[1:]] == of_kind(written, "promotion")
     assert history(written)
+
+
+def test_a_queued_proposal_is_withdrawn_once_and_never_registered(lab: MakeLab) -> None:
+    made = lab()
+    letter = made.store.post("propose", proposal({"optimiser.lr": 6e-4}))
+    assert made.store.withdraw(letter, "withdrawn by human:ada")
+    assert not made.store.withdraw(letter, "withdrawn by human:ada")
+    simulate(made, "12runs")
+    authors = {body["registered"]["proposal"]["author"] for body in of_kind(made, "proposal")}
+    assert "human:ada" not in authors

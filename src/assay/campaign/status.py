@@ -36,7 +36,11 @@ def status_of(folder: Path) -> dict[str, Any]:
             for number, r in proposals.items()
             if number not in verdicts
         ],
-        "queued": sum(letter.kind == "propose" for letter in store.letters()),
+        "queued": [
+            {"id": f"q{letter.id}", "author": letter.body["author"], "change": letter.body["change"]}
+            for letter in store.letters()
+            if letter.kind == "propose"
+        ],
         "runs": dict(Counter(row["status"] for row in rows)),
         "flops": sum(row["flops"] for row in rows),
         "core_seconds": sum(row["seconds"] for row in rows),

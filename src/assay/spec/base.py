@@ -85,7 +85,8 @@ class Frozen(BaseModel):
 
 def explain(error: ValidationError, where: str) -> str:
     """One sentence for the first problem in a pydantic error, naming the key and what was expected."""
-    first = error.errors()[0]
+    # A key that is misspelt is also missing; the spelling is what to look at.
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     # A part in angle brackets tells which member of a union was meant, which is no part of the file.
     key = ".".join(part for part in map(str, first["loc"]) if not part.startswith("<")) or "the whole file"
     kind = first["type"]

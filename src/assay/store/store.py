@@ -206,6 +206,12 @@ class Store:
     def answer(self, connection: Connection, letter: int, text: str) -> None:
         connection.execute(update(inbox).where(inbox.c.id == letter).values(handled=True, answer=text))
 
+    def withdraw(self, letter: int, text: str) -> bool:
+        """Answer a proposal that the controller has not taken yet; False if it has, or there is no such one."""
+        waiting = (inbox.c.id == letter) & (inbox.c.kind == "propose") & ~inbox.c.handled
+        with self.transaction() as connection:
+            return bool(connection.execute(update(inbox).where(waiting).values(handled=True, answer=text)).rowcount)
+
     # Ledger
 
     def ledger(self, after: int = 0) -> list[Entry]:

@@ -28,7 +28,7 @@ COMMANDS = (
     ("status", "status:status", "Show where a lab stands."),
     ("log", "log:log", "Show what happened, in order."),
     ("propose", "propose:propose", "Add a proposal from a file to the queue."),
-    ("cancel", "cancel:cancel", "Withdraw a proposal under test."),
+    ("cancel", "cancel:cancel", "Withdraw a proposal that is queued or under test."),
     ("report", "report:report", "Write the report, a page to open in a browser."),
     ("train", "train:train", "Train one recipe and watch it live."),
     ("compare", "compare:compare", "Is one recipe better than another?"),
@@ -87,8 +87,13 @@ def main() -> None:
     """Entry point. Exit codes: 0 done, 1 a check failed, 2 bad input, 130 paused by Ctrl-C or SIGTERM."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, _interrupt)
+    words = sys.argv[1:]
     try:
-        build(sys.argv[1:])(exit_on_error=False, print_error=False, result_action="return_int_as_exit_code_else_zero")
+        sys.exit(
+            build(words)(
+                words, exit_on_error=False, print_error=False, result_action="return_int_as_exit_code_else_zero"
+            )
+        )
     except CycloptsError as error:
         print(f"assay: {' '.join(str(error).split())}", file=sys.stderr)
         print("Try `assay --help`, or `assay COMMAND --help` for examples.", file=sys.stderr)

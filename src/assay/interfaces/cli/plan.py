@@ -30,9 +30,7 @@ def plan(
         print_json(facts)
         return
     speed = (
-        "measured here"
-        if facts["speed_measured"]
-        else "assumed until a run has been measured; may be off threefold"
+        "measured here" if facts["speed_measured"] else "assumed until a run has been measured; may be off threefold"
     )
     noise = "measured here" if facts["noise_measured"] else "assumed until pairs have been measured"
     dropped, promoted = facts["flops_per_dropped_proposal"], facts["flops_per_promotion"]

@@ -36,8 +36,6 @@ def propose(*words: Words, json: Json = False) -> None:
         raise UserError(f"{file}: {refusal}")
     letter = lab.store.post("propose", proposal.model_dump(mode="json"))
     if json:
-        print_json({"queued": letter, "proposal": proposal.model_dump(mode="json")})
+        print_json({"queued": f"q{letter}", "proposal": proposal.model_dump(mode="json")})
         return
-    print(
-        f"Queued (request {letter}) as {proposal.author}. It is registered, and numbered, when the lab has room for it."
-    )
+    print(f"Queued as q{letter} by {proposal.author}. It is registered, and numbered, when the lab has room for it.")

@@ -1,6 +1,6 @@
 """`assay status`."""
 
-from assay.interfaces.cli.shared import Json, LabArgument, changes, count, find_lab, print_json
+from assay.interfaces.cli.shared import Json, LabArgument, changes, find_lab, print_json
 
 
 def status(lab: LabArgument = None, *, json: Json = False) -> None:
@@ -24,8 +24,8 @@ def status(lab: LabArgument = None, *, json: Json = False) -> None:
     print(f"  verdicts    {counts}")
     for test in facts["under_test"]:
         print(f"  under test  #{test['number']} by {test['author']}: {changes(test['change'])}")
-    if facts["queued"]:
-        print(f"  queued      {count(facts['queued'], 'proposal')} of people or agents")
+    for waiting in facts["queued"]:
+        print(f"  queued      {waiting['id']} by {waiting['author']}: {changes(waiting['change'])}")
     print(f"  runs        {', '.join(f'{n} {name}' for name, n in facts['runs'].items()) or 'none yet'}")
     minutes = facts["core_seconds"] / 60
     print(f"  spent       {facts['flops']:.3g} FLOPs, {minutes:.1f} core minutes, {facts['usd']:.2f} USD for models")
