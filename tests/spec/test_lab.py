@@ -59,7 +59,7 @@ def test_the_least_that_a_lab_must_say() -> None:
         ({"search": {"data.batch": {"low": 1, "high": 4.5}}}, "[search]: key 'data.batch' should be a whole number"),
         ({"search": {"model.bias": {"low": 0, "high": 1}}}, "'model.bias' is not a number, so it cannot have a range"),
         ({"search": {"optimiser.lr": {"low": 1}}}, "key 'search.optimiser.lr.high' is missing"),
-        ({"search": {"optimiser.lr": {"low": 1, "hihg": 1}}}, "key 'search.optimiser.lr.high' is missing"),
+        ({"search": {"optimiser.lr": {"low": 1, "hihg": 1}}}, "unknown key 'search.optimiser.lr.hihg'"),
         ({"search": {"optimiser.lr": {"low": 2, "high": 1}}}, "low (2.0) must be less than high (1.0)"),
         ({"search": {"optimiser.lr": {"low": 0, "high": 1}}}, "[search]: key 'optimiser.lr' should be greater than 0"),
         ({"search": {"optimiser.lr": {"low": 0, "high": 1, "log": True}}}, "a logarithmic range needs low > 0"),
