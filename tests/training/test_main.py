@@ -64,6 +64,13 @@ def test_divergence_is_a_result(tmp_path: Path, corpus: Path) -> None:
     assert train(tmp_path / "run.json") == result
 
 
+def test_a_last_step_that_breaks_the_weights_has_diverged(tmp_path: Path, corpus: Path) -> None:
+    once = TINY.model_copy(update={"flops": 1.5 * shape_at(recipe(), TINY, 257).flops_per_step})
+    change = {"optimiser.lr": 1e39, "schedule.warmup": 0.0}  # beyond what 32 bits hold
+    result = train(write_order(tmp_path, corpus, change, once))
+    assert (result.status, result.steps) == ("diverged", 1)
+
+
 @pytest.mark.parametrize(
     "change",
     [{}, {"model.mlp": "swiglu", "model.position": "rope", "model.qk_norm": True, "model.norm": "rmsnorm"}],

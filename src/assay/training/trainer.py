@@ -190,6 +190,10 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
                 saved, saved_step = time.perf_counter(), position.step
                 position.seconds += saved - clock
                 clock = saved
+        # The last update has no next step whose loss would show what it broke.
+        if position.step == shape.steps and not all(bool(weight.isfinite().all()) for weight in parameters):
+            print("diverged: weights are not finite after the last step", flush=True)
+            return position.result("diverged")
         if saved_step < position.step or not found:
             save()
     return position.result("finished" if position.step == shape.steps else "paused")
