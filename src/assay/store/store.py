@@ -1,6 +1,7 @@
 """The store: typed reading and writing of a lab's durable state."""
 
 import json
+import shutil
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from assay.store.schema import exchanges, inbox, metrics, recipes, runs
 
 #: How long to wait for another program that writes.
 LOCK_SECONDS = 10.0
+LEAST_FREE_BYTES = 1 << 20
 
 
 class Letter(Frozen):
@@ -77,7 +79,7 @@ class Store:
             text = str(error.orig)
             if "locked" in text:
                 raise UserError(f"{self.name} is locked by another program; close it and try again") from None
-            if "full" in text:
+            if "full" in text or ("I/O" in text and _no_space(self.engine.url.database)):
                 raise UserError(
                     f"{self.name}: the disk is full; free some space and run the same command again"
                 ) from None
@@ -236,6 +238,14 @@ def _sqlite_connected(connection: Any, _record: Any) -> None:
 
 def _decode(data: bytes) -> str:
     return data.decode(errors="surrogateescape")
+
+
+def _no_space(database: str | None) -> bool:
+    """Whether the disk that a SQLite database lies on is full; its own message does not always say so."""
+    try:
+        return database is not None and shutil.disk_usage(Path(database).parent).free < LEAST_FREE_BYTES
+    except OSError:
+        return False
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -372,7 +372,7 @@ GOOD_LINE = b'{"text": "a text"}\n'
         ("a.jsonl", GOOD_LINE + b'{"text": "b"\n', "a.jsonl, line 2: broken JSON"),
         ("a.jsonl", GOOD_LINE + b"\n" + b'{"body": "b"}\n', "a.jsonl, line 3: the record has no field 'text'"),
         ("a.jsonl", GOOD_LINE + b'{"text": " "}\n', "a.jsonl, line 2: the record has \" \" as its 'text'"),
-        ("a.jsonl.gz", gzip.compress(GOOD_LINE * 99)[:-9], "damaged or cut short"),
+        ("a.jsonl.gz", gzip.compress(GOOD_LINE * 99, mtime=0)[:-9], "damaged or cut short"),
         ("a.parquet", b"no parquet", "not a readable Parquet file"),
         ("folder/", None, "no text in it, so domain 'verse' would be empty"),
         ("a.txt", b"too few words\n\nto train on\n", "domain 'verse' has"),
@@ -426,6 +426,7 @@ def test_wrong_key_for_claude(configure: Configure, monkeypatch: pytest.MonkeyPa
     assert assay("ledger", "verify", lab).code == 0
 
 
+@pytest.mark.slow
 def test_a_lab_that_says_so_goes_on_without_claude(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-wrong-0123456789")
     with MessagesServer() as server:
