@@ -179,7 +179,7 @@ def test_the_labs_money_for_claude_is_never_exceeded(lab: MakeLab) -> None:
     with api.MessagesServer(default=Mind()) as server:
         made = lab(researchers=researchers(server, budget_usd=0.25, max_tokens=4000))
         with pytest.raises(UserError, match="money for Claude is used up"):
-            simulate(made, "80runs")
+            simulate(made, "160runs")
     assert 0 < made.store.usd_spent() <= 0.25
     assert of_kind(made, "proposal")
     assert of_kind(made, "end") == []
@@ -190,7 +190,7 @@ def test_the_labs_money_for_claude_is_never_exceeded(lab: MakeLab) -> None:
 def test_when_the_money_is_used_up_a_lab_may_go_on_with_embedded_researchers(lab: MakeLab) -> None:
     with api.MessagesServer(default=Mind()) as server:
         made = lab(researchers=researchers(server, budget_usd=0.25, max_tokens=4000, fallback=True))
-        assert simulate(made, "80runs") == "the budget of 80 runs is spent"
+        assert simulate(made, "160runs") == "the budget of 160 runs is spent"
     assert made.store.usd_spent() <= 0.25
     authors = [body["registered"]["proposal"]["author"] for body in of_kind(made, "proposal")]
     assert authors[0].startswith("model:claude")

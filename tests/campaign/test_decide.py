@@ -497,3 +497,13 @@ def test_a_champion_that_diverges_as_often_as_allowed_stays_within_its_seeds() -
 def test_screening_cannot_ask_for_more_pairs_than_there_may_be() -> None:
     with pytest.raises(ValueError, match="'screen_pairs' should be at most 'pairs', but 9 is more than 8"):
         EvidenceSettings(pairs=8, screen_pairs=9)
+
+
+def test_a_place_is_kept_for_the_retest_of_a_test_whose_champion_has_gone() -> None:
+    decider = Decider(EvidenceSettings(), 3, "start", 0, in_flight=3)
+    decider.register("a", may_stop_half=True)
+    assert decider.vacancies == 2
+    decider.champions.append("new")  # as a promotion does
+    assert decider.vacancies == 1
+    decider.register("b", may_stop_half=True)
+    assert decider.vacancies == 0

@@ -157,8 +157,14 @@ class Decider:
 
     @property
     def vacancies(self) -> int:
-        """How many proposals the loop is ready to take."""
-        return max(0, self.in_flight - len(self.active))
+        """How many proposals the loop is ready to take.
+
+        A place is kept for the retest of each open test whose champion has been replaced: otherwise newer proposals,
+        begun on the new champion at once, would overtake a good one time and again.
+        """
+        active = self.active
+        stale = sum(test.generation < self.generation for test in active)
+        return max(0, self.in_flight - len(active) - stale)
 
     def next_level(self) -> float:
         """Error level of the next test: e-LOND with every registration counted and every promotion credited."""
