@@ -236,7 +236,7 @@ def test_a_trainer_that_always_fails_is_named_with_the_end_of_its_log(lab: MakeL
         assert "no accelerator here" in verdict["reasons"][0]
         assert "no accelerator here" in rows[named]["message"]
         assert [attempt.kind for attempt in read_attempts(made.run_dir(named))] == ["train", "train"]
-    assert "no accelerator here" in done.stdout.split("Ended because")[1]
+    assert "no accelerator here" in done.stdout.split("Session ended")[1]
     assert assay("ledger", "verify", made.folder).returncode == 0
 
 

@@ -54,7 +54,7 @@ def test_init_says_what_it_made_and_what_comes_next(tmp_path: Path, material: Pa
     out = ok("init", "mylab", *words, cwd=tmp_path)
     assert "Made mylab with corpus" in out
     assert "prose" in out
-    assert "MB held out" in out
+    assert "kB held out" in out
     assert "Next: `assay plan mylab --budget 20m`" in out
     facts = json.loads(ok("init", "other", *words, "--json", cwd=tmp_path))
     assert facts["tokenizer"] == "bytes"
@@ -119,6 +119,8 @@ def test_log(used: Path) -> None:
     words, facts = both("log", used, "--last", "0")
     assert isinstance(facts, list)
     assert [entry["kind"] for entry in facts] == [kind for kind, _ in entries]
+    assert list(facts[0]) == ["hash", "seq", "time", "kind", "body"]
+    assert [entry["hash"] for entry in facts] == [row[0] for row in query(used, "SELECT hash FROM ledger ORDER BY seq")]
     lines = words.splitlines()
     assert len(lines) == len(entries)
     assert "lab made with corpus" in lines[0]
@@ -247,7 +249,7 @@ def test_compare_in_words(lab: Path, tmp_path: Path) -> None:
     words = ok("compare", lab, "start", tmp_path / "faster.toml", "--pairs", "4")
     facts = json.loads(ok("compare", lab, "start", tmp_path / "faster.toml", "--pairs", "4", "--json"))
     assert {"better": "Yes: NEW is better.", "undecided": "Not decided."}[facts["answer"]] in words
-    assert f"{facts['evidence']['effect_percent']:+.3f}% of bits per byte at 'one'" in words
+    assert f"{facts['evidence']['effect_percent']:+.3f}% of bits per byte saved at 'one' over" in words
     assert "e-value" in words
     worse = ok("compare", lab, tmp_path / "faster.toml", "start", "--pairs", "8")
     assert "Yes" not in worse
@@ -300,7 +302,7 @@ def test_working_commands_inside_a_lab(used_lab: Path, material: Path) -> None:
     idea.write_text((material / "idea.toml").read_text().replace("lr = 0.004", "lr = 0.007"))
     assert "Queued" in ok("propose", idea, cwd=used_lab / "runs")
     assert "finished" in ok("train", "--seed", "0", cwd=used_lab / "corpora")
-    assert "Ended because" in ok("run", "--budget", "2runs", cwd=used_lab)
+    assert "Session ended" in ok("run", "--budget", "2runs", cwd=used_lab)
     assert (used_lab / "report.html").name in ok("report", cwd=used_lab / "runs")
     assert not (used_lab / "runs" / "report.html").exists()
 
@@ -324,7 +326,7 @@ def test_gc_frees_and_a_later_run_goes_on(used_lab: Path) -> None:
     assert "Freed 0.0 MB: checkpoints of 0 runs" in ok("gc", used_lab)
     assert query(used_lab, "SELECT hash, score FROM runs ORDER BY hash") == scores
     out = ok("run", used_lab, "--budget", "4runs")
-    assert "Ended because the budget of 4 runs is spent. 4 runs in this session; " in out
+    assert "Session ended: the budget of 4 runs is spent.\n4 runs in this session; " in out
     assert json.loads(ok("ledger", "verify", used_lab, "--json"))["intact"]
 
 

@@ -61,12 +61,13 @@ def compare(
     if evidence["effect_percent"] is None:
         print(f"  NEW diverged (run {evidence['pairs'][-1]['candidate']}).")
         return
-    print(f"  effect   {evidence['effect_percent']:+.3f}% of bits per byte at '{facts['scale']}' "
-          f"{interval(evidence['low_percent'], evidence['high_percent'])} over {facts['pairs']} pairs")  # fmt: skip
+    spread = interval(evidence["low_percent"], evidence["high_percent"])
+    print(f"  effect   {evidence['effect_percent']:+.3f}% of bits per byte saved at '{facts['scale']}' over "
+          f"{facts['pairs']} pairs; 95% interval {spread}")  # fmt: skip
     print(f"  e-value  {evidence['e_value']:.3g} for better (20 needed)")
     if facts["answer"] == "undecided":
         more = facts["pairs_it_would_take"]
         print(f"  An answer would take about {more} pairs in all if the effect is as measured." if more
               else "  An answer would take more than 400 pairs if the effect is as measured.")  # fmt: skip
     for pair in evidence["pairs"]:
-        print(f"  seed {pair['seed']}: {pair['champion']} against {pair['candidate']}: {pair['difference']:+.5f}")
+        print(f"  pair {pair['seed'] + 1}: {pair['champion']} against {pair['candidate']}: {pair['difference']:+.5f}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, print_json
+from assay.interfaces.cli.shared import Json, print_json, size
 from assay.spec.errors import UserError
 
 
@@ -93,6 +93,6 @@ def init(
         return
     print(f"Made {folder} with corpus {manifest.id} ({manifest.dropped_duplicates} exact duplicates dropped):")
     for name, sizes in domains.items():
-        train, heldout = sizes["train_bytes"] / 1e6, sizes["heldout_bytes"] / 1e6
-        print(f"  {name:14} {train:7.2f} MB to train on, {heldout:5.2f} MB held out")
+        train, heldout = size(sizes["train_bytes"]), size(sizes["heldout_bytes"])
+        print(f"  {name:14} {train:>9} to train on, {heldout:>9} held out")
     print(f"Next: `assay plan {folder} --budget 20m`, then `assay run {folder} --budget 20m`.")

@@ -27,7 +27,8 @@ def log(
         raise UserError(f"--last {last}: give how many entries to show, or 0 for all")
     entries = Store.at(find_lab(lab)).ledger()[-last if last else 0 :]
     if json:
-        print_json([entry.model_dump(mode="json") for entry in entries])
+        facts = [entry.model_dump(mode="json") for entry in entries]
+        print_json([{"hash": fact.pop("hash_"), **fact} for fact in facts])
         return
     for entry in entries:
         print(f"{entry.seq:5}  {entry.time[:19]}  {line(entry.kind, entry.body)}")

@@ -44,6 +44,8 @@ USAGE = {
     "propose": "[LAB] FILE", "cancel": "[LAB] ID", "compare": "[LAB] OLD NEW", "show": "[[LAB] RECIPE]",
     "diff": "[LAB] OLD NEW",
 }  # fmt: skip
+#: What goes on from checkpoints after an interruption.
+PAUSABLE = (["run"], ["train"], ["compare"])
 PACKAGE = "assay.interfaces.cli."
 
 
@@ -110,7 +112,8 @@ def main() -> None:
         print(f"assay: {problem}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\nPaused. The same command goes on where it stopped.", file=sys.stderr)
+        paused = "Paused. The same command goes on where it stopped." if words[:1] in PAUSABLE else "Interrupted."
+        print(f"\n{paused}", file=sys.stderr)
         sys.exit(130)
 
 

@@ -43,7 +43,7 @@ def run(
         return
     supported = sum(v.decision == "supported" for v in campaign.verdicts.values())
     print(
-        f"Ended because {reason}. {count(len(campaign.runs_in_session), 'run')} in this session; "
+        f"{count(len(campaign.runs_in_session), 'run')} in this session; "
         f"{count(len(campaign.verdicts), 'verdict')} so far, {supported} supported; generation "
         f"{campaign.decider.generation}."
     )

@@ -72,6 +72,11 @@ def changes(change: dict[str, Any]) -> str:
     return ", ".join(f"{key} = {value}" for key, value in change.items())
 
 
+def size(number: int) -> str:
+    """Bytes as people say them."""
+    return f"{number / 1e6:.2f} MB" if number >= 1e6 else f"{number / 1e3:.1f} kB"
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as people say them."""
     if seconds is None:
