@@ -12,7 +12,7 @@ from assay.spec.errors import UserError
 from assay.spec.lab import CorpusSettings, LabConfig
 from assay.spec.recipe import Recipe
 from assay.spec.run import Run, RunOrder
-from assay.spec.scale import Scale, shape_at
+from assay.spec.scale import Scale, Shape, shape_at
 from assay.store.store import Store
 from assay.training.identity import trainer_identity
 
@@ -126,11 +126,7 @@ class Lab:
         """Raise `UserError`, beginning with `name`, unless a recipe can be trained here at a scale."""
         manifest = self.corpus()
         check_mixture(recipe, set(manifest.domains), name)
-        try:
-            shape = shape_at(recipe, scale, manifest.vocab)
-        except UserError as error:
-            raise UserError(f"{name}: {error}") from None
-        check_size(manifest, shape.tokens)
+        check_size(manifest, check_shape(recipe, scale, manifest.vocab, name).tokens)
 
     # Data frames
 
@@ -173,6 +169,14 @@ def check_domains(config: LabConfig, manifest: Manifest) -> None:
 def check_mixture(recipe: Recipe, known: Set[str], where: str) -> None:
     """Raise `UserError` unless a recipe's mixture names domains that there are."""
     _check_known(recipe.data.mixture or {}, known, f"{where}: data.mixture")
+
+
+def check_shape(recipe: Recipe, scale: Scale, vocab: int, where: str) -> Shape:
+    """The shape of a recipe at a scale. Raises `UserError`, beginning with `where`, if it cannot be built."""
+    try:
+        return shape_at(recipe, scale, vocab)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 def _check_known(weights: dict[str, float], known: Set[str], where: str) -> None:

@@ -271,7 +271,7 @@ def test_proposals(lab: Path, tmp_path: Path, old: str, new: str, expected: str)
     ("text", "expected"),
     [
         ("[model]\nhead_dim = 24", "width 32 is not a positive multiple of model.head_dim 24"),
-        ("[data]\nmixture = { prosa = 1.0 }", "data.mixture names 'prosa', but the corpus has only: prose, verse"),
+        ("[data]\nmixture = { prosa = 1.0 }", "data.mixture names 'prosa', but the corpus has only: prose"),
         ("[data]\nmixture = {}", "the mixture is empty"),
         ("[data]\nbatch = 16000000", "make data.batch smaller"),
         ("[optimizer]\nlr = 0.1", "unknown key 'optimizer'"),
@@ -284,7 +284,8 @@ def test_recipes(lab: Path, tmp_path: Path, text: str, expected: str) -> None:
     file.write_text(text)
     unchanged(lab, "train", lab, "--recipe", file, expected=(f"{file}: ", expected))
     unchanged(lab, "compare", lab, "start", file, expected=(f"{file}: ", expected))
-    refused(assay("init", tmp_path / "new", "--recipe", file, "--ladder", "tiny", "--corpus", f"prose={tmp_path}"))
+    words = ["--recipe", file, "--ladder", "tiny", "--corpus", "prose=nowhere"]
+    refused(assay("init", tmp_path / "new", *words), f"{file}: ", expected)  # before any text is looked for
     assert not (tmp_path / "new").exists()
 
 

@@ -34,7 +34,7 @@ def init(
         assay init mylab --corpus prose=./books --corpus code=./src.jsonl.zst
         assay init mylab --tokenizer bpe:4096 --seed 7
     """
-    from assay.campaign.lab import check_mixture, init_lab
+    from assay.campaign.lab import check_mixture, check_shape, init_lab
     from assay.corpus.build import build_corpus
     from assay.corpus.embedded import embedded_sources
     from assay.corpus.sources import Source
@@ -42,7 +42,6 @@ def init(
     from assay.interfaces.cli.progress import corpus_progress
     from assay.spec.ladders import read_ladder
     from assay.spec.recipe import Recipe
-    from assay.spec.scale import shape_at
 
     if (folder / "lab.toml").exists():
         raise UserError(f"{folder} is a lab already; choose another folder, or go on with `assay run {folder}`")
@@ -67,7 +66,7 @@ def init(
     # What can be known before a corpus is built, which may take long.
     check_mixture(start, {source.name for source in sources}, str(recipe))
     for scale in scales:
-        shape_at(start, scale, bpe_size(tokenizer) or Bytes.vocab)
+        check_shape(start, scale, bpe_size(tokenizer) or Bytes.vocab, str(recipe or f"--ladder {ladder}"))
     existed = folder.exists()
     try:
         with corpus_progress(quiet=json) as progress:
