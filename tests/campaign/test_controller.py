@@ -18,6 +18,7 @@ from sqlalchemy import Connection, func, select, update
 
 from assay.campaign.lab import Lab
 from assay.campaign.lock import controlling, holder
+from assay.campaign.verdicts import agrees
 from assay.campaign.watch import Silent
 from assay.execution.simulated import SimulatedExecutor
 from assay.interfaces.cli.ledger import verify as verify_command
@@ -600,3 +601,18 @@ def test_a_queued_proposal_is_withdrawn_once_and_never_registered(lab: MakeLab) 
     simulate(made, "12runs")
     authors = {body["registered"]["proposal"]["author"] for body in of_kind(made, "proposal")}
     assert "human:ada" not in authors
+
+
+def test_verification_forgives_last_digits_and_wording_and_nothing_else(lab: MakeLab) -> None:
+    made = lab()
+    simulate(made, "40runs")
+    found = next(v for v in made.campaign().verdicts.values() if v.evidence[0].effect is not None)
+    assert agrees(found, found.model_copy(update={"reasons": ("as an older version put it",)}))
+    assert agrees(found, found.model_copy(update={"e_value": found.e_value * (1 + 1e-9)}))
+    assert not agrees(found, found.model_copy(update={"e_value": found.e_value * 1.001}))
+    other = "refuted" if found.decision != "refuted" else "supported"
+    assert not agrees(found, found.model_copy(update={"decision": other}))
+    pair = found.evidence[0].pairs[0].model_copy(update={"candidate": "0" * 16})
+    evidence = found.evidence[0].model_copy(update={"pairs": (pair, *found.evidence[0].pairs[1:])})
+    assert not agrees(found, found.model_copy(update={"evidence": (evidence, *found.evidence[1:])}))
+    assert not agrees(None, found)

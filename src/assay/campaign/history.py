@@ -7,7 +7,7 @@ decisions are recomputed from registrations and results, reading history also ch
 from typing import Any
 
 from assay.campaign.decide import Closing, Decider, Key, Need, Result, Test
-from assay.campaign.verdicts import build_certificate, build_verdict
+from assay.campaign.verdicts import agrees, build_certificate, build_verdict
 from assay.evidence.noise import noise_percent
 from assay.governance.gates import apply_gates
 from assay.spec.base import canonical_json
@@ -205,11 +205,11 @@ class Campaign:
     def _check(self, entry: Entry) -> None:
         if entry.kind == "verdict":
             told = Verdict.model_validate_json(canonical_json(entry.body))
-            if self.verdicts.get(told.number) != told:
+            if not agrees(self.verdicts.get(told.number), told):
                 raise ValueError(f"the runs do not give the recorded verdict on proposal {told.number}")
         else:
             told = Generation.model_validate_json(canonical_json(entry.body))
-            if told.number >= len(self.generations) or self.generations[told.number] != told:
+            if told.number >= len(self.generations) or not agrees(self.generations[told.number], told):
                 raise ValueError(f"the runs do not give the recorded generation {told.number}")
 
     def _judge_gates(self, test: Test) -> tuple[Decision, tuple[str, ...]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 from assay.campaign.decide import Key, Stage, Test
 from assay.evidence.compare import evidence_of
 from assay.evidence.multiplier import CurvePoint, multipliers
+from assay.spec.base import Frozen
 from assay.spec.verdict import Certificate, Decision, Evidence, Pair, Verdict
 
 if TYPE_CHECKING:
@@ -82,6 +84,27 @@ def build_certificate(campaign: Campaign, test: Test) -> Certificate:
         pooled=pooled,
         preliminary=sum(m.value is not None for m in single) < 3,
     )
+
+
+def agrees(found: Frozen | None, told: Frozen) -> bool:
+    """Whether a recomputed decision is the recorded one.
+
+    What is computed from the differences may differ in the last digits, as between versions of a numerical library, and reasons in their wording, as
+    between versions of assay; decisions, differences, run hashes and everything else may not.
+    """
+    return found is not None and _alike(found.model_dump(mode="json"), told.model_dump(mode="json"))
+
+
+def _alike(a: Any, b: Any) -> bool:
+    if isinstance(a, dict) and isinstance(b, dict):
+        if "difference" in a and a["difference"] != b.get("difference"):
+            return False  # a subtraction of two recorded scores, the same everywhere
+        return a.keys() == b.keys() and all(key == "reasons" or _alike(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_alike, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-12)
+    return a == b
 
 
 def _curve(campaign: Campaign, recipe: str) -> list[CurvePoint]:
