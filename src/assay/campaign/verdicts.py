@@ -89,8 +89,9 @@ def build_certificate(campaign: Campaign, test: Test) -> Certificate:
 def agrees(found: Frozen | None, told: Frozen) -> bool:
     """Whether a recomputed decision is the recorded one.
 
-    What is computed from the differences may differ in the last digits, as between versions of a numerical library, and reasons in their wording, as
-    between versions of assay; decisions, differences, run hashes and everything else may not.
+    What is computed from the differences may differ in the last digits, as between versions of a numerical library,
+    and reasons in their wording, as between versions of assay; decisions, differences, run hashes and everything else
+    may not.
     """
     return found is not None and _alike(found.model_dump(mode="json"), told.model_dump(mode="json"))
 
