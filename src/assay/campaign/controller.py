@@ -6,6 +6,8 @@ checkpoints, and finished ones are read from their folders.
 """
 
 import json
+import signal
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +21,7 @@ from assay.campaign.history import Campaign
 from assay.campaign.lab import Lab
 from assay.campaign.lock import controlling
 from assay.campaign.observe import registration, view_of
-from assay.campaign.spending import Purse, check_enough, core_usd, remaining
+from assay.campaign.spending import Purse, check_enough, check_limits, core_usd, remaining
 from assay.campaign.watch import Snapshot, Watcher
 from assay.researchers.admissible import admissible
 from assay.researchers.create import check, create
@@ -68,6 +70,7 @@ class Controller:
         self._silent: set[str] = set()
         self._declined: dict[str, tuple[int, int]] = {}
         self._poor = ""
+        self._interrupted = self._asking = False
         self._core_seconds = 0.0
 
     def run(self) -> str:
@@ -85,6 +88,7 @@ class Controller:
             budget = self.asked or remaining(campaign, self.usd_before)
             if budget is None:
                 raise UserError("say how much may be spent, for example --budget 20m or --budget 40runs")
+            check_limits(campaign, budget)
             if not campaign.decider.active:  # else less than a pair may be what is left to do
                 check_enough(campaign, budget, self.lab.workers())
             self.manifest, self.campaign = manifest, campaign
@@ -97,6 +101,7 @@ class Controller:
             )
             self.executor = executor
             ended, reason = False, "an error"
+            handlers = self._hold_signals()
             try:
                 self._resubmit()
                 while True:
@@ -113,14 +118,41 @@ class Controller:
             finally:
                 executor.close()
                 self._end(ended, reason)
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
 
     # A session's begin and end
+
+    def _hold_signals(self) -> dict[int, Any]:
+        """Let Ctrl-C and SIGTERM wait for the next safe point; returns the handlers from before.
+
+        An exception in the middle of a transaction could leave the store locked. While a researcher is asked, which may
+        take minutes, they act at once.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        return {number: signal.signal(number, self._interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def _interrupt(self, *_: object) -> None:
+        self._interrupted = True
+        if self._asking:
+            self._asking = False
+            raise KeyboardInterrupt
+
+    def _check_interrupted(self) -> None:
+        if self._interrupted:
+            raise KeyboardInterrupt
 
     def _refuse_changes(self, campaign: Campaign) -> None:
         """What decides comparability is fixed for a lab's life."""
         if campaign.session is None:
             return
         then, now = campaign.config, self.lab.config
+        if then.evidence.fdr != now.evidence.fdr:
+            raise UserError(
+                f"{self.lab.folder / 'lab.toml'}: evidence.fdr has changed since the campaign began, but the error "
+                f"budget is for a lab's whole life. Put it back to {then.evidence.fdr}, or make a new lab"
+            )
         for key in ("corpus", "ladder", "start", "seed"):
             if getattr(then, key) != getattr(now, key):
                 raise UserError(
@@ -185,6 +217,7 @@ class Controller:
 
     def _step(self) -> None:
         """Fill the queue, wait for the oldest outstanding run, take its outcome."""
+        self._check_interrupted()
         self._read_inbox()
         self._fill()
         decider = self.campaign.decider
@@ -306,11 +339,16 @@ class Controller:
     def _ask(self, name: str, n: int) -> list[Proposal]:
         researcher = create(name, self._research_config(), self._record, self.lab.store.usd_spent())
         seconds = self.purse.budget.seconds
+        view = self._view()
         try:
+            self._asking = True
+            self._check_interrupted()
             with alarm(None if seconds is None else self.started + seconds - time.monotonic()):
-                return researcher.propose(self._view(), n)
+                return researcher.propose(view, n)
         except OutOfTime:
             raise Ending(f"the budget of {seconds:.0f} s is spent") from None
+        finally:
+            self._asking = False
 
     def _research_config(self) -> LabConfig:
         """The lab's settings, with no more money for a model than the session has left."""
@@ -394,6 +432,7 @@ class Controller:
         digest = self.campaign.hash_of(need.key)
         letters_at = time.monotonic() + 1.0
         while digest not in self._finished:
+            self._check_interrupted()
             for finished, outcome in self.executor.poll(0.1):
                 self._finished[finished] = outcome
             snapshot = self._snapshot("training")

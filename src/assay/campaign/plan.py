@@ -5,7 +5,7 @@ from typing import Any
 from assay.campaign.decide import Key
 from assay.campaign.lab import Lab
 from assay.campaign.observe import TYPICAL_EFFECT, expected_cost
-from assay.campaign.spending import check_enough, expected_flops, flops_per_second
+from assay.campaign.spending import check_enough, check_limits, expected_flops, flops_per_second
 from assay.evidence.planning import expected_pairs
 from assay.evidence.sequential import detectable
 from assay.spec.budget import Budget
@@ -26,6 +26,7 @@ def plan(lab: Lab, budget: Budget) -> dict[str, Any]:
     """
     manifest = lab.check()
     campaign = lab.campaign()
+    check_limits(campaign, budget)
     check_enough(campaign, budget, lab.workers())
     config, workers = lab.config, lab.workers()
     champion, threshold = campaign.decider.champion, 1 / campaign.decider.next_level()

@@ -99,6 +99,17 @@ def core_usd(campaign: Campaign, seconds: float) -> float:
     return campaign.config.costs.usd_per_core_hour * seconds / 3600
 
 
+def check_limits(campaign: Campaign, budget: Budget) -> None:
+    """Raise `UserError` if the budget would never be spent."""
+    others = (budget.runs, budget.seconds, budget.flops)
+    config = campaign.config
+    if config.costs.usd_per_core_hour == 0 and "claude" not in config.researchers.use and set(others) == {None}:
+        raise UserError(
+            "a budget in USD alone is no limit here, where nothing costs money: set costs.usd_per_core_hour in "
+            "lab.toml, or say how much time, how many runs or FLOPs it may take, for example --budget 20m"
+        )
+
+
 def check_enough(campaign: Campaign, budget: Budget, workers: int) -> None:
     """Raise `UserError` if the budget does not cover one pair at the smallest scale."""
     start = campaign.config.start.hash
@@ -115,13 +126,6 @@ def check_enough(campaign: Campaign, budget: Budget, workers: int) -> None:
     if budget.seconds is not None and budget.seconds < seconds:
         raise UserError(
             f"a budget of {budget.seconds:.2g} s is too small for one pair, which takes about {seconds:.2g} s here"
-        )
-    others = (budget.runs, budget.seconds, budget.flops)
-    config = campaign.config
-    if config.costs.usd_per_core_hour == 0 and "claude" not in config.researchers.use and set(others) == {None}:
-        raise UserError(
-            "a budget in USD alone is no limit here, where nothing costs money: set costs.usd_per_core_hour in "
-            "lab.toml, or say how much time, how many runs or FLOPs it may take, for example --budget 20m"
         )
     price = core_usd(campaign, pair / speed)
     if budget.usd is not None and budget.usd < price:

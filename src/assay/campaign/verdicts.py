@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any
 from assay.campaign.decide import Key, Stage, Test
 from assay.evidence.compare import evidence_of
 from assay.evidence.multiplier import CurvePoint, multipliers
+from assay.evidence.noise import noise_percent
+from assay.evidence.sequential import detectable
 from assay.spec.base import Frozen
 from assay.spec.verdict import Certificate, Decision, Evidence, Pair, Verdict
 
 if TYPE_CHECKING:
     from assay.campaign.history import Campaign
+
+
+#: Degrees of freedom below which a deviation is not worth quoting: its own relative error is then above a third.
+LEAST_DEGREES = 4
 
 
 def build_verdict(
@@ -61,7 +67,23 @@ def stage_evidence(campaign: Campaign, test: Test, stage: Stage) -> Evidence:
     if stage == "half":
         return Evidence(stage="half", scale=name, pairs=tuple(pairs))
     cap = settings.confirm_pairs if stage == "confirm" else settings.pairs
-    return evidence_of(stage, name, pairs, scores, test.threshold, cap)
+    evidence = evidence_of(stage, name, pairs, scores, test.threshold, cap)
+    return evidence.model_copy(update={"detectable": _detectable(campaign, evidence, test.threshold, cap)})
+
+
+def _detectable(campaign: Campaign, evidence: Evidence, threshold: float, cap: int) -> float | None:
+    """Smallest effect that the test would have found with 80% power had it gone on to its cap.
+
+    It rests on the deviation of this comparison pooled with all earlier ones at its stage, because that of two or three
+    pairs says next to nothing. None while all of them together are too few, or if no effect could be found.
+    """
+    earlier = [e for v in campaign.verdicts.values() for e in v.evidence if e.stage == evidence.stage]
+    comparisons = [e for e in (*earlier, evidence) if e.deviation is not None]
+    noise = noise_percent(comparisons)
+    if not noise or not evidence.champion_score or sum(len(e.pairs) - 1 for e in comparisons) < LEAST_DEGREES:
+        return None
+    smallest = detectable(noise / 100 * evidence.champion_score, threshold, cap)
+    return None if math.isinf(smallest) else smallest
 
 
 def build_certificate(campaign: Campaign, test: Test) -> Certificate:

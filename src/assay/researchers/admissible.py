@@ -3,7 +3,7 @@
 from assay.spec.errors import UserError
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import View
-from assay.spec.recipe import Change, Recipe, changed, flatten
+from assay.spec.recipe import Change, Recipe, changed, difference, flatten
 from assay.spec.scale import shape_at
 from assay.spec.search import check_change
 
@@ -29,6 +29,7 @@ def admissible(view: View, proposal: Proposal) -> str | None:
         candidate = changed(view.champion, proposal.change, where)
         _check_mixture(candidate, view)
         _check_limits(candidate, view)
+        _check_realised(candidate, view)
     except UserError as error:
         return str(error)
     if candidate.hash == view.champion.hash:
@@ -65,6 +66,20 @@ def _check_mixture(candidate: Recipe, view: View) -> None:
     for name in candidate.data.mixture or {}:
         if name not in known:
             raise UserError(f"'data.mixture' names '{name}', but the corpus has only: {', '.join(known)}")
+
+
+#: Fields that act through the rounded sizes of the model alone.
+SIZES = {"model.width_ratio", "model.depth_ratio", "model.mlp_ratio"}
+
+
+def _check_realised(candidate: Recipe, view: View) -> None:
+    """Sizes are rounded: a small model may come out the same, and its pairs could show no difference."""
+    changes = difference(view.champion, candidate)
+    if not changes or not set(changes) <= SIZES:
+        return
+    for scale in view.config.ladder[:2]:
+        if shape_at(candidate, scale, view.vocab) == shape_at(view.champion, scale, view.vocab):
+            raise UserError(f"the change changes nothing at scale '{scale.name}': the model has the same sizes there")
 
 
 def _check_limits(candidate: Recipe, view: View) -> None:

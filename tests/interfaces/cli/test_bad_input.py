@@ -564,7 +564,7 @@ def test_ctrl_c_pauses(lab: Path) -> None:
     _, errors = running.communicate(timeout=60)
     timer.cancel()
     assert running.returncode == 130
-    assert errors.strip() == "Paused. The same command goes on where it stopped."
+    assert errors.strip() == "Paused. Without --budget, `assay run` goes on with what was left of it."
     assert assay("ledger", "verify", lab).code == 0
     status = assay("status", lab, "--json").json
     assert status["interrupted"]

@@ -23,7 +23,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     lab.store.post("propose", proposal(3, author="agent:<b>lost", change={"model.bias": True}))
     lab.store.post("propose", proposal(4, author="model:small", change={"model.tied_embeddings": False}))
     campaign(lab, "100runs")
-    campaign(lab, "60runs")
+    campaign(lab, "66runs")
     return lab
 
 

@@ -46,7 +46,11 @@ USAGE = {
     "diff": "[LAB] OLD NEW",
 }  # fmt: skip
 #: What goes on from checkpoints after an interruption.
-PAUSABLE = (["run"], ["train"], ["compare"])
+PAUSED = {
+    "run": "Paused. Without --budget, `assay run` goes on with what was left of it.",
+    "train": "Paused. The same command goes on where it stopped.",
+    "compare": "Paused. The same command goes on where it stopped.",
+}
 PACKAGE = "assay.interfaces.cli."
 
 
@@ -114,8 +118,7 @@ def main() -> None:
         print(f"assay: {problem}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        paused = "Paused. The same command goes on where it stopped." if words[:1] in PAUSABLE else "Interrupted."
-        print(f"\n{paused}", file=sys.stderr)
+        print(f"\n{PAUSED.get(words[0] if words else '', 'Interrupted.')}", file=sys.stderr)
         sys.exit(130)
 
 

@@ -143,7 +143,10 @@ def _gain_cards(totals: dict[str, Any]) -> list[Content]:
         compute.append("Preliminary: fewer than three scales inside the measured range.")
     return [
         _card("Verified gain vs generation 0", wording.percent(totals["gain_percent"]), " ".join(gain), "good"),
-        _card("Compute multiplier", wording.multiplier(totals["multiplier"]), " ".join(compute), "good"),
+        # Until three scales vouch for it, the number is shown, but not as a result.
+        _card("Compute multiplier, preliminary", wording.multiplier(totals["multiplier"]), " ".join(compute))
+        if totals["preliminary"]
+        else _card("Compute multiplier", wording.multiplier(totals["multiplier"]), " ".join(compute), "good"),
     ]
 
 
