@@ -74,8 +74,8 @@ def lab_page() -> str:
         for scale in LabConfig.model_fields["ladder"].default
     )
     return (
-        f"# lab.toml\n\n{NOTE}`assay init` writes every key with its value. `corpus`, `start`, `ladder` and `seed` are "
-        f"fixed once the campaign has begun.\n\n{table(LabConfig)}\n## The default ladder\n\n"
+        f"# lab.toml\n\n{NOTE}`assay init` writes every key with its value. `corpus`, `start`, `ladder`, `seed` and "
+        f"`evidence.fdr` are fixed once the campaign has begun.\n\n{table(LabConfig)}\n## The default ladder\n\n"
         f"| name | width | depth | FLOPs a run |\n|---|---|---|---|\n{ladder}\n\n"
         f"## The default search space\n\n| key | values |\n|---|---|\n{search}\n"
     )

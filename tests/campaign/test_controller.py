@@ -616,3 +616,13 @@ def test_verification_forgives_last_digits_and_wording_and_nothing_else(lab: Mak
     evidence = found.evidence[0].model_copy(update={"pairs": (pair, *found.evidence[0].pairs[1:])})
     assert not agrees(found, found.model_copy(update={"evidence": (evidence, *found.evidence[1:])}))
     assert not agrees(None, found)
+
+
+def test_the_error_rate_is_fixed_once_the_campaign_has_begun(lab: MakeLab) -> None:
+    made = lab()
+    simulate(made, "8runs")
+    text = (made.folder / "lab.toml").read_text()
+    assert "fdr = 0.05" in text
+    (made.folder / "lab.toml").write_text(text.replace("fdr = 0.05", "fdr = 0.2"))
+    with pytest.raises(UserError, match=r"evidence\.fdr"):
+        simulate(Lab(made.folder), "8runs")

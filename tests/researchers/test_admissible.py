@@ -7,6 +7,7 @@ import pytest
 from assay.researchers.admissible import admissible
 from assay.spec.lab import Limits
 from assay.spec.proposal import Prediction, Proposal
+from assay.spec.scale import Scale
 from assay.spec.search import Range
 from tests.researchers.views import after, config, promoted, proposal, trial, view
 
@@ -101,3 +102,11 @@ def test_a_range_may_be_any_key_of_a_recipe() -> None:
     refusal = admissible(now, proposal({"model.rope_base": 500.0}))
     assert refusal is not None
     assert "model.position is 'rope'" in refusal
+
+
+def test_a_change_that_rounding_undoes_is_refused() -> None:
+    shallow = (Scale(name="one", width=64, depth=1, flops=1e11), Scale(name="two", width=64, depth=4, flops=4e11))
+    refusal = admissible(view(config(ladder=shallow)), proposal({"model.depth_ratio": 0.5}))
+    assert refusal is not None
+    assert "changes nothing at scale 'one'" in refusal
+    assert admissible(view(), proposal({"model.depth_ratio": 0.5})) is None

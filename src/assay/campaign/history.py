@@ -7,7 +7,7 @@ decisions are recomputed from registrations and results, reading history also ch
 from typing import Any
 
 from assay.campaign.decide import Closing, Decider, Key, Need, Result, Test
-from assay.campaign.verdicts import agrees, build_certificate, build_verdict
+from assay.campaign.verdicts import agrees, build_certificate, build_verdict, stage_evidence
 from assay.evidence.noise import noise_percent
 from assay.governance.gates import apply_gates
 from assay.spec.base import canonical_json
@@ -235,8 +235,13 @@ class Campaign:
         )
 
     def noise_percent(self) -> float | None:
-        """Pooled deviation of paired differences, per cent of the score; None while nothing is known."""
-        return noise_percent(e for v in self.verdicts.values() for e in v.evidence if e.stage == "replicate")
+        """Pooled deviation of paired differences at the smallest scale, per cent of the score; None while unknown.
+
+        Pairs of open tests count as soon as there are two of them.
+        """
+        open_tests = [t for t in self.decider.active if t.seeds.get("replicate")]
+        decided = [e for v in self.verdicts.values() for e in v.evidence if e.stage == "replicate"]
+        return noise_percent([*decided, *(stage_evidence(self, test, "replicate") for test in open_tests)])
 
     def scores_at(self, recipe: str, scale: int) -> dict[int, Outcome]:
         """Finished outcomes of a recipe at a scale by seed."""

@@ -220,6 +220,7 @@ def config_text(config: LabConfig) -> str:
     """`lab.toml` with every setting written out, so that a person sees what can be changed."""
     head = (
         "# Settings of this lab. Every key is written out with its present value; delete a key to go back to the\n"
-        "# default. [corpus] is fixed once the lab exists. Docs: docs/reference/lab-toml.md\n\n"
+        "# default. [corpus] is fixed once the lab exists; [start], [[ladder]], seed and evidence.fdr are fixed once\n"
+        "# the campaign has begun. Docs: docs/reference/lab-toml.md\n\n"
     )
     return head + config.to_toml()

@@ -34,6 +34,9 @@ def propose(*words: Words, json: Json = False) -> None:
     refusal = admissible(view_of(lab.campaign(), lab.corpus()), proposal)
     if refusal is not None:
         raise UserError(f"{file}: {refusal}")
+    for waiting in lab.store.letters():
+        if waiting.kind == "propose" and waiting.body["change"] == proposal.change:
+            raise UserError(f"{file}: this change is in the queue already, as q{waiting.id}")
     letter = lab.store.post("propose", proposal.model_dump(mode="json"))
     if json:
         print_json({"queued": f"q{letter}", "proposal": proposal.model_dump(mode="json")})
