@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from assay.campaign.history import Campaign
 
 
-#: Degrees of freedom below which a deviation is not worth quoting: its own relative error is then above a third.
-LEAST_DEGREES = 4
+#: Degrees of freedom below which a deviation is not worth quoting: its own relative error is then one half or more.
+LEAST_DEGREES = 3
 
 
 def build_verdict(
