@@ -74,9 +74,6 @@ class Scores(Frozen):
     seconds: float = 0.0
 
 
-Status = Literal["queued", "running", "paused", "finished", "diverged", "failed", "cancelled"]
-
-
 class Outcome(Frozen):
     """A finished run as the deciding code sees it."""
 
