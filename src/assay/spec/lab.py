@@ -34,6 +34,19 @@ class EvidenceSettings(Frozen):
     measure_pairs: int = Field(
         default=2, ge=0, le=200, description="pairs at the largest scale, for the compute multiplier"
     )
+    remeasure_pairs: int = Field(
+        default=2,
+        ge=0,
+        le=200,
+        description="fresh pairs at the confirmation scale, for an honest size of the effect",
+    )
+    retune_trials: int = Field(
+        default=4, ge=0, le=64,
+        description="learning rates that the champion may try before an architecture or optimiser replaces it",
+    )  # fmt: skip
+    placebo_rate: float = Field(
+        default=0.05, ge=0, lt=1, description="share of tests that the lab slips in to watch its own error rate"
+    )
 
     @model_validator(mode="after")
     def _screen(self) -> "EvidenceSettings":

@@ -116,6 +116,10 @@ class Recipe(Frozen):
     transfer: Literal["constant"] = Field(
         default="constant", description="how constants follow the scale; 'constant': not at all, as in nanoGPT"
     )
+    stream: int = Field(
+        default=0, ge=0, lt=2**31,
+        description="another draw of every random number, with the same distribution; for placebos, never searched",
+    )  # fmt: skip
 
 
 Change = dict[str, Any]

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from assay.spec.base import Frozen
+from assay.spec.base import Frozen, sha256_text
 from assay.spec.recipe import Recipe
 from assay.spec.scale import Scale
 
@@ -25,6 +25,18 @@ class Run(Frozen):
     repeat: int = Field(default=0, ge=0, description="counts repetitions that measure nondeterminism")
     corpus: str = Field(description="hash of the tokenised corpus, its held-out spans included")
     trainer: str = Field(description="trainer, library versions and device; compared runs never cross them")
+
+    @property
+    def drawn(self) -> Seed:
+        """The seeds that a trainer draws from: its own, unless the recipe asks for another draw of everything."""
+        stream = self.recipe.stream
+        if not stream:
+            return self.seed
+        init, data = (
+            int(sha256_text(f"stream {stream}/{name}/{value}")[:15], 16)
+            for name, value in (("init", self.seed.init), ("data", self.seed.data))
+        )
+        return Seed(init=init, data=data)
 
     def identity(self) -> dict[str, Any]:
         return {

@@ -121,11 +121,12 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
     environment.prepare()
     recipe = order.run.recipe
     shape = shape_at(recipe, order.run.scale, order.vocab)
-    model = GPT(shape, recipe.model, order.run.seed.init)
+    seed = order.run.drawn
+    model = GPT(shape, recipe.model, seed.init)
     parameters = list(model.parameters())
     optimisers: tuple[torch.optim.Optimizer, ...] = load("optimiser", recipe.optimiser.name)(model, recipe.optimiser)
     schedule = load("schedule", recipe.schedule.name)
-    batches = Batches(Path(order.corpus_dir), recipe.data.mixture, shape.context, shape.batch, seed=order.run.seed.data)
+    batches = Batches(Path(order.corpus_dir), recipe.data.mixture, shape.context, shape.batch, seed=seed.data)
 
     checkpoints = folder / "checkpoint"
     found = checkpoint.newest(checkpoints)
