@@ -24,7 +24,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from assay.evidence.online import level
-from assay.evidence.sequential import e_value, e_value_less, futile, moments
+from assay.evidence.pooling import Pool
+from assay.evidence.sequential import ALTERNATIVE, Noise, e_value, e_value_less, futile, moments
 from assay.spec.lab import EvidenceSettings
 from assay.spec.verdict import Decision
 
@@ -32,6 +33,8 @@ Stage = Literal["half", "replicate", "confirm", "measure"]
 
 #: Evidence that closes a test as refuted: the effect is below the smallest worth having, at the 5% level.
 REFUTE_AT = 20.0
+#: Largest effect, in deviations of a paired difference, that futility may count on where a gain worth having is larger.
+CLEAR = 2.0
 SEEDS_A_TEST = 1_000
 
 
@@ -134,6 +137,8 @@ class Decider:
         self.results: dict[Key, Result] = {}
         self.outstanding: deque[Need] = deque()
         self.retests: list[Test] = []
+        self.pools: dict[Stage, Pool] = {"replicate": Pool(), "confirm": Pool()}
+        """What closed tests say about the noise of the next one, relative to the score."""
 
     # What is known
 
@@ -196,6 +201,16 @@ class Decider:
                 found.append(a - b)
         return found
 
+    def champion_score(self, test: Test, stage: Stage) -> float:
+        """The champion's mean score over the pairs of a stage."""
+        scale = self.scale_of(stage)
+        scores = [self.results[Key(test.champion, scale, seed)].score or 0.0 for seed in test.seeds[stage]]
+        return sum(scores) / len(scores)
+
+    def noise(self) -> Noise | None:
+        """What closed tests say about the deviation of a paired difference at the smallest scale, over the score."""
+        return self.pools["replicate"].noise()
+
     # What happens
 
     def register(self, candidate: str, may_stop_half: bool) -> Test:
@@ -204,7 +219,7 @@ class Decider:
             self.next_number, self.next_level(), self.champion, candidate, self.generation, may_stop_half,
         )  # fmt: skip
         if not may_stop_half:
-            test.stage, test.wanted = "replicate", self.settings.screen_pairs
+            self._replicate(test)
         self.tests.append(test)
         return test
 
@@ -324,16 +339,20 @@ class Decider:
             else:
                 self._support(test)
             return
-        scale = self.scale_of(stage)
-        scores = [self.results[Key(test.champion, scale, seed)].score or 0.0 for seed in test.seeds[stage]]
-        worth = settings.min_effect / 100 * sum(scores) / len(scores)
+        score = self.champion_score(test, stage)
+        worth = settings.min_effect / 100 * score
+        known = self.noise() if stage == "replicate" else None
+        noise = Noise(known.sd * score, known.degrees) if known else None
+        alternative = min(max(ALTERNATIVE, worth / noise.sd), CLEAR) if noise else ALTERNATIVE
         if e_value_less(n, mean, deviation, worth) >= REFUTE_AT:
             self._close(test, "refuted", f"its effect is below the {settings.min_effect}% worth having ({stage})")
-        elif stage == "replicate" and n == settings.screen_pairs and mean <= 0:
+        elif stage == "replicate" and noise is None and n == settings.screen_pairs and mean <= 0:
             self._close(test, "inconclusive", f"screened out: no better than the champion in the first {n} pairs")
         elif n >= cap:
             self._close(test, "inconclusive", f"not decided within the {cap} pairs allowed ({stage})")
-        elif n >= settings.screen_pairs and futile(n, mean, deviation, test.threshold, cap):
+        elif (noise or n >= settings.screen_pairs) and futile(
+            n, mean, deviation, test.threshold, cap, noise, alternative
+        ):
             self._close(
                 test, "inconclusive",
                 f"stopped after {n} pairs: unlikely to reach e = {test.threshold:.3g} within {cap} pairs ({stage})",
@@ -353,7 +372,11 @@ class Decider:
                 f"screened out: half-way its training loss was {100 * (new / base - 1):.1f}% worse",
             )
         else:
-            test.stage, test.wanted = "replicate", self.settings.screen_pairs
+            self._replicate(test)
+
+    def _replicate(self, test: Test) -> None:
+        """Begin replication: with one pair where its noise is known, else with those that screening asks for."""
+        test.stage, test.wanted = "replicate", 1 if self.noise() else self.settings.screen_pairs
 
     def _support(self, test: Test) -> None:
         decision: Decision = "supported"
@@ -367,6 +390,10 @@ class Decider:
         test.decision, test.reasons = decision, (reason,)
 
     def _closing(self, test: Test) -> Closing:
+        for stage, pool in self.pools.items():
+            if test.seeds.get(stage):
+                n, _, deviation = moments(self.differences(test, stage))
+                pool.add(test.generation, n, deviation / self.champion_score(test, stage))
         if test.decision != "supported":
             return Closing(test, promoted=False)
         if test.generation == self.generation:

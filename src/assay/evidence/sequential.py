@@ -61,6 +61,7 @@ effects that nobody sees. Between g = 2 and g = 4 power differs by about two poi
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
@@ -68,6 +69,12 @@ from scipy import special  # pyright: ignore[reportMissingTypeStubs]
 
 SPREAD = 3.0
 """Prior variance g of the standardised effect."""
+
+ALTERNATIVE = 1.0
+"""Effect, in deviations of a paired difference, that a test whose noise is known is designed to find."""
+
+FUTILE_AT = 0.3
+"""Likelihood ratio of that effect against none below which such a test ends."""
 
 _COPIES = 1e-9
 """Differences with a deviation below this fraction of their mean are copies of one another."""
@@ -162,8 +169,8 @@ def critical_effect(n: int, threshold: float, spread: float = SPREAD) -> float:
     return math.sinh(high)
 
 
-@lru_cache(maxsize=1024)
-def _deviation_ratios(degrees: int, nodes: int = 64) -> tuple[float, ...]:
+@lru_cache(maxsize=4096)
+def _deviation_ratios(degrees: float, nodes: int = 64) -> tuple[float, ...]:
     """Midpoint quantiles of s/σ with so many degrees of freedom: equal-weight nodes to average over."""
     return tuple(
         math.sqrt(float(_chi2_upper_quantile(degrees, (node + 0.5) / nodes)) / degrees) for node in range(nodes)
@@ -203,19 +210,117 @@ def futility_effect(n: int, threshold: float, cap: int) -> float:
     return math.sinh(low)
 
 
-def futile(n: int, mean: float, sd: float, threshold: float, cap: int) -> bool:
-    """Whether going on to `cap` pairs is pointless: even an optimistic effect would not do.
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What is known beforehand of σ, the deviation of one paired difference: σ² ~ degrees·sd²/χ²(degrees).
 
-    True if the exact upper 97.5% limit of the true standardised effect lies below the standardised mean that the
-    threshold asks for at the cap (from the start if nothing can reach it there). Scale-free, so that it may end a
-    test without harm to E[e] ≤ 1. Ask it after asking whether the threshold is reached. It takes less than 1% from
-    the power of a true effect of two deviations, and ends a test of no effect after 3 to 6 pairs on average, where
-    it would run to 20. Copies of one observation never reach any threshold, so two of them are futile.
+    `degrees` say how far it may be trusted: those of a pooled variance, less what kinds of change differ by
+    (`assay.evidence.pooling`). Only futility and planning may use it, never a promotion.
+    """
+
+    sd: float
+    degrees: float
+
+
+def likelihood_ratio(
+    n: int, mean: float, sd: float, effect: float, noise: Noise | None = None, worth: float | None = None
+) -> float:
+    """How much better a true effect of so many deviations predicts the pairs than no effect does.
+
+    Both hypotheses average over σ with `noise` as prior, or with dσ/σ (scale-free from two pairs on) without. With w
+    the pairs that the mean is worth, S = degrees·noise.sd² + (n−1)·sd² + w·mean² and R ~ χ with degrees + n degrees
+    of freedom,
+
+        ratio = exp(−w·effect²/2) · E exp(effect · w·mean/√S · R).
+
+    It falls from 1 for one pair of no effect after another whatever the prior: the test's own pairs soon outweigh a
+    prior that was wrong, because S takes them in.
+
+    Args:
+        n, mean, sd: moments of the differences; a mean made more precise by `with_further_runs` comes with its
+            `worth`.
+        effect: alternative, in deviations of a paired difference.
+        noise: None: nothing is known.
+        worth: number of plain pairs whose mean would be as precise as `mean`; None: n.
+    """
+    if n < 1:
+        return 1.0
+    pairs = n if worth is None else worth
+    degrees = noise.degrees if noise else 0.0
+    squares = (degrees * noise.sd**2 if noise else 0.0) + (n - 1) * sd * sd + pairs * mean * mean
+    if squares <= 0.0:
+        return math.exp(-0.5 * pairs * effect * effect)
+    tilt = effect * pairs * mean * math.sqrt((degrees + n) / squares)
+    shift = 0.5 * pairs * effect * effect
+    ratios = _deviation_ratios(degrees + n)
+    return sum([math.exp(min(tilt * ratio - shift, 700.0)) for ratio in ratios]) / len(ratios)
+
+
+def with_further_runs(
+    n: int, mean: float, champion: float, further: float, runs: int, correlation: float
+) -> tuple[float, float]:
+    """The mean difference of n pairs, corrected by what other runs of the champion say about its luck in these pairs.
+
+    The champion is run on more seeds than one test uses, for other tests and for calibration. Where the arms'
+    correlation ρ over seeds is below 1, the champion's part of a difference's noise is partly its own, and its mean
+    over all `runs` takes some of it out (a control variate with the known coefficient 1 − ρ):
+
+        mean − (1 − ρ)·(champion − further),   variance σ²/n · [(1 + ρ)/2 + (1 − ρ)/2 · n/runs].
+
+    Args:
+        mean: mean difference of the pairs, champion minus candidate.
+        champion: the champion's mean score over the n pairs.
+        further: its mean score over all its runs at this scale, these n among them.
+        runs: how many runs those are, at least n.
+        correlation: of the two arms over seeds, 0 to 1; 1 leaves the mean as it is.
+
+    Returns:
+        The corrected mean, and the number of plain pairs that would give a mean as precise.
+    """
+    own = 1.0 - correlation
+    factor = 0.5 * (1.0 + correlation) + 0.5 * own * n / runs
+    return mean - own * (champion - further), n / factor
+
+
+def futile(
+    n: int,
+    mean: float,
+    sd: float,
+    threshold: float,
+    cap: int,
+    noise: Noise | None = None,
+    alternative: float = ALTERNATIVE,
+    corrected: tuple[float, float] | None = None,
+) -> bool:
+    """Whether going on to `cap` pairs does not pay. Ask it after asking whether the threshold is reached.
+
+    Without `noise`, true where even an optimistic effect would not do: the exact upper 97.5% limit of the true
+    standardised effect lies below the standardised mean that the threshold asks for at the cap (from the start if
+    nothing can reach it there). It takes less than 1% from the power of a true effect of two deviations, and ends a
+    test of no effect after 3 to 6 pairs on average, where it would run to 20.
+
+    With `noise`, also true once the likelihood ratio of `alternative` against no effect is below `FUTILE_AT`. Among
+    all rules that leave an effect of `alternative` the same chance to go on, this one (Wald's one-sided sequential
+    probability ratio test, were σ known) spends the fewest pairs on no effect; see the module for what it reaches.
+
+    Validity. The rule without noise is scale-free and keeps E[e] ≤ 1 at the stop. The one with noise looks at the
+    differences' absolute size, but only ever turns a promotion into none, and at a promotion e is that of the
+    scale-free first crossing; hence E[e·1{promoted}] ≤ 1, however wrong the prior, which is all that e-LOND asks.
+
+    Copies of one observation never reach any threshold, so two of them are futile.
+
+    Args:
+        corrected: mean and worth by `with_further_runs`, for the likelihood ratio alone.
     """
     if n >= 2 and sd <= _COPIES * abs(mean):
         return True
     needed = futility_effect(n, threshold, cap)
-    return needed == math.inf or (n >= 2 and mean / sd < needed)
+    if needed == math.inf or (n >= 2 and mean / sd < needed):
+        return True
+    if noise is None or n < 1:
+        return False
+    better, worth = corrected or (mean, None)
+    return likelihood_ratio(n, better, sd, alternative, noise, worth) < FUTILE_AT
 
 
 def power(true_effect: float, threshold: float, cap: int) -> float:
