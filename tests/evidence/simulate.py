@@ -50,3 +50,17 @@ def at_most(hits: int, trials: int, bound: float, confidence: float = 0.9999) ->
 def at_least(hits: int, trials: int, bound: float, confidence: float = 0.9999) -> bool:
     """True when the exact lower confidence bound of a probability is above `bound`."""
     return hits > 0 and bool(stats.beta.ppf(1 - confidence, hits, trials - hits + 1) >= bound)
+
+
+def likelihood_ratios_RN(d_RN: Floats, effect: float, sd_R: Floats, degrees: float) -> Floats:
+    """Marginal likelihood of a true effect over that of none after each pair, σ integrated on a grid of χ values."""
+    n_N = np.arange(1, d_RN.shape[1] + 1)
+    squares_RN = degrees * sd_R[:, None] ** 2 + np.cumsum(d_RN**2, axis=1)
+    statistic_RN = np.cumsum(d_RN, axis=1) / np.sqrt(squares_RN)
+    found_RN = np.empty_like(d_RN)
+    for place, n in enumerate(n_N):
+        low, high = stats.chi.ppf([1e-6, 1 - 1e-9], degrees + n)
+        chi_G = np.linspace(low, high + 2, 120)
+        log_G = stats.chi.logpdf(chi_G, degrees + n) + np.log(chi_G[1] - chi_G[0]) - n * effect**2 / 2
+        found_RN[:, place] = np.exp(effect * statistic_RN[:, place, None] * chi_G + log_G).sum(axis=1)
+    return found_RN

@@ -23,7 +23,7 @@ from assay.evidence.sequential import Noise
 
 #: Relative variance of σ² over tests that is believed before any scatter was seen, and the degrees of freedom that
 #: outweigh the belief: ν = 8, so that noise twice or half of what was thought is still likely.
-BELIEVED_SCATTER, BELIEF = 0.5, 10.0
+BELIEVED_SCATTER, BELIEF = 0.5, 50.0
 #: Degrees of freedom below which nothing is said.
 LEAST_DEGREES = 3.0
 #: Correlation of squared differences of two tests that share the champion's runs.
