@@ -11,7 +11,7 @@ import torch
 from assay.corpus.tokenizers import load_tokenizer, train_bpe
 from assay.evaluation.__main__ import main
 from assay.evaluation.score import score_run, span_losses
-from assay.evaluation.spans import read_spans
+from assay.evaluation.spans import read_span_losses, read_spans
 from assay.spec.errors import UserError
 from assay.spec.scale import shape_at
 from assay.training import checkpoint
@@ -51,6 +51,20 @@ def test_scores_are_what_a_loop_over_single_tokens_finds(trained: Path, corpus: 
         assert scores.bits_per_byte[domain] == pytest.approx(nats / (math.log(2) * size), rel=1e-5)
     assert json.loads((trained / "scores.json").read_text()) == scores.model_dump()
     assert score_run(trained).bits_per_byte == scores.bits_per_byte
+
+
+def test_losses_of_single_spans_add_up_to_the_score(trained: Path, corpus: Path, tmp_path: Path) -> None:
+    scores = score_run(trained)
+    nats, spans = read_span_losses(trained), read_spans(corpus)
+    assert nats is not None
+    assert len(nats) == len(spans)
+    for domain, value in scores.bits_per_byte.items():
+        mine = math.fsum(loss for loss, span in zip(nats, spans, strict=True) if span.domain == domain)
+        assert mine / (math.log(2) * scores.bytes[domain]) == pytest.approx(value, rel=1e-12)
+    assert read_span_losses(tmp_path) is None
+    (tmp_path / "spans.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(UserError, match=r"spans\.safetensors is damaged"):
+        read_span_losses(tmp_path)
 
 
 @pytest.mark.parametrize("lengths", [[1, 2, 17], [33, 16, 15, 64, 2], [1]])

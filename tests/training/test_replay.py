@@ -24,7 +24,8 @@ EVERYTHING = {
     "model.tied_embeddings": False,
     "schedule.name": "wsd",
 }
-RECIPES = pytest.mark.parametrize("change", [{}, EVERYTHING], ids=["defaults", "everything"])
+AVERAGED = {"schedule.average": 0.4}
+RECIPES = pytest.mark.parametrize("change", [{}, EVERYTHING, AVERAGED], ids=["defaults", "everything", "averaged"])
 SCALE = Scale(name="replay", width=32, depth=2, flops=3e9)
 
 
@@ -133,9 +134,12 @@ def test_a_damaged_checkpoint_means_going_back_not_other_numbers(whole: Any, tmp
     same(whole({}), tmp_path)
 
 
-def test_killed_between_the_last_checkpoint_and_the_result(whole: Any, tmp_path: Path, corpus: Path) -> None:
-    run_json = write_order(tmp_path, corpus, {}, SCALE)
+@RECIPES
+def test_killed_between_the_last_checkpoint_and_the_result(
+    change: dict[str, Any], whole: Any, tmp_path: Path, corpus: Path
+) -> None:
+    run_json = write_order(tmp_path, corpus, change, SCALE)
     train(run_json)
     (tmp_path / "result.json").unlink()
     train(run_json)
-    same(whole({}), tmp_path)
+    same(whole(change), tmp_path)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from assay.corpus.tokenizers import load_tokenizer
-from assay.evaluation.spans import read_spans
+from assay.evaluation.spans import read_spans, write_span_losses
 from assay.spec.run import Scores
 from assay.training.environment import prepare
 from assay.training.files import replace_file
@@ -27,7 +27,7 @@ _NONE = -100  # target of padding
 
 
 def score_run(run_folder: Path) -> Scores:
-    """Score the newest checkpoint in a run's folder and write `scores.json` there.
+    """Score the newest checkpoint in a run's folder and write `spans.safetensors` and `scores.json` there.
 
     Raises:
         UserError: no complete checkpoint, or a damaged corpus.
@@ -51,6 +51,7 @@ def score_run(run_folder: Path) -> Scores:
         checkpoint=trained.weights,
         seconds=time.perf_counter() - start,
     )
+    write_span_losses(run_folder, losses)
     replace_file(run_folder / "scores.json", (scores.model_dump_json(indent=1) + "\n").encode())
     return scores
 

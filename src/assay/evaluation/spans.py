@@ -1,10 +1,15 @@
-"""`spans.jsonl` of a corpus: the held-out byte spans that every evaluation scores."""
+"""`spans.jsonl` of a corpus, the held-out byte spans that every evaluation scores, and a run's loss on each of them."""
 
 import json
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from assay.spec.errors import UserError
+from assay.training.files import replace_file
+
+LOSSES = "spans.safetensors"
 
 
 class Span(NamedTuple):
@@ -12,6 +17,7 @@ class Span(NamedTuple):
 
     domain: str
     text: str
+    document: str = ""
 
 
 def read_spans(corpus: Path) -> list[Span]:
@@ -23,7 +29,7 @@ def read_spans(corpus: Path) -> list[Span]:
             for number, line in enumerate(file, 1):
                 try:
                     row = json.loads(line)
-                    spans.append(Span(row["domain"], row["text"]))
+                    spans.append(Span(row["domain"], row["text"], row.get("document", "")))
                 except (ValueError, KeyError, TypeError):
                     raise UserError(
                         f"{path}, line {number}: expected an object with 'domain' and 'text'; build the corpus again"
@@ -33,3 +39,28 @@ def read_spans(corpus: Path) -> list[Span]:
     if not spans:
         raise UserError(f"{path}: empty; a corpus has its held-out spans there, so build it again")
     return spans
+
+
+def write_span_losses(run_folder: Path, nats: list[float]) -> None:
+    """Write the sum of -ln p over each span, in the order of `read_spans`, to `spans.safetensors`, all or nothing."""
+    from safetensors.numpy import save
+
+    replace_file(run_folder / LOSSES, save({"nats": np.array(nats, dtype=np.float64)}))
+
+
+def read_span_losses(run_folder: Path) -> np.ndarray | None:
+    """Nats on each span, in the order of `read_spans`; None where a run has none (an earlier version scored it).
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = run_folder / LOSSES
+    try:
+        return load_file(path)["nats"]
+    except FileNotFoundError:
+        return None
+    except (SafetensorError, KeyError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete scores.json beside it to score the run again") from None

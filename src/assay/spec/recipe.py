@@ -72,6 +72,12 @@ class Schedule(Frozen):
     warmup: float = Field(default=0.05, ge=0, lt=1, description="fraction of steps with a linear rise")
     decay: float = Field(default=0.2, gt=0, le=1, description="fraction of steps in the final decay (wsd only)")
     final: float = Field(default=0.1, ge=0, le=1, description="last learning rate, as a fraction of the peak")
+    average: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="fraction of steps, at the end, whose weights are averaged; 0: the last ones",
+    )
 
     @field_validator("name")
     @classmethod

@@ -2,6 +2,8 @@
 
     checkpoint/step-00000200/model.safetensors        weights by name
                              optimiser.safetensors    optimiser tensors; absent once a run has finished
+                             average.safetensors      mean of the weights so far, while a recipe averages them; once
+                                                      a run has finished, that mean is what model.safetensors holds
                              state.json               step, and what else resuming needs
                              SHA256SUMS               checksums of the files above, as `sha256sum` writes them
 
@@ -21,7 +23,8 @@ from torch import Tensor
 
 from assay.training.files import clear_when_full, fsync_folder, write_durably
 
-WEIGHTS, OPTIMISER, STATE, SUMS = "model.safetensors", "optimiser.safetensors", "state.json", "SHA256SUMS"
+WEIGHTS, OPTIMISER, AVERAGE = "model.safetensors", "optimiser.safetensors", "average.safetensors"
+STATE, SUMS = "state.json", "SHA256SUMS"
 
 
 class Checkpoint(NamedTuple):

@@ -14,6 +14,7 @@ from assay.spec.registry import load
 from assay.spec.run import RunOrder, TrainingResult
 from assay.spec.scale import Shape, shape_at
 from assay.training import checkpoint, environment
+from assay.training.average import Average, average_start
 from assay.training.divergence import Divergence
 from assay.training.metrics import MetricsFile
 from assay.training.model import GPT
@@ -136,15 +137,22 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
         if position.step < shape.steps:
             restore_optimisers(optimisers, found.tensors(checkpoint.OPTIMISER))
         print(f"resumed at step {position.step} of {shape.steps}", flush=True)
+    averaged_from = average_start(shape.steps, recipe.schedule)
+    averaged = max(0, position.step - averaged_from)
+    mean = found.tensors(checkpoint.AVERAGE) if found and averaged and position.step < shape.steps else None
+    average = Average(dict(model.state_dict()), averaged if mean else 0, mean)
     divergence = Divergence(shape.vocab, warmup_steps(shape.steps, recipe.schedule), position.smoothed_loss)
     stop = shape.steps if order.stop_at_step is None else min(order.stop_at_step, shape.steps)
     groups = [(group, group["lr"]) for optimiser in optimisers for group in optimiser.param_groups]
 
     def save() -> None:
         metrics.flush(durably=True)
-        tensors = {checkpoint.WEIGHTS: dict(model.state_dict())}
-        if position.step < shape.steps:
+        finished = position.step == shape.steps
+        tensors = {checkpoint.WEIGHTS: average.tensors() if finished and average.count else dict(model.state_dict())}
+        if not finished:
             tensors[checkpoint.OPTIMISER] = optimiser_tensors(optimisers)
+            if average.count:
+                tensors[checkpoint.AVERAGE] = average.tensors()
         checkpoint.save(checkpoints, position.state(), tensors)
 
     with MetricsFile(folder / "metrics.jsonl", after_step=position.step) as metrics:
@@ -164,6 +172,8 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
             for optimiser in optimisers:
                 optimiser.step()
                 optimiser.zero_grad()
+            if position.step >= averaged_from:
+                average.add()
 
             now = time.perf_counter()
             seconds, clock = now - clock, now
