@@ -397,7 +397,7 @@ def written(corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     lab.store.post("propose", proposal({"optimiser.lr": 2000.0}))
     lab.store.post("propose", proposal({"optimiser.name": "muon"}))
     with pytest.raises(KeyboardInterrupt):
-        simulate(lab, "60runs", watcher=Interrupt("half-way"))
+        simulate(lab, "110runs", watcher=Interrupt("half-way"))
     lab.store.post("cancel", {"number": 2, "by": "human:ada"})
     simulate(lab, None)
     kinds = {entry.kind for entry in lab.store.ledger()}

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.campaign import decide
-from assay.campaign.decide import SEEDS_A_TEST, Closing, Decider, Key, Need, Result, Stage, tried
+from assay.campaign.decide import PLACEBO_NUMBERS, SEEDS_A_TEST, Closing, Decider, Key, Need, Result, Stage, tried
 from assay.spec.lab import EvidenceSettings
 from tests.evidence.simulate import e_values_RN
 
-STAGES: tuple[Stage, ...] = ("half", "replicate", "confirm", "measure")
+STAGES: tuple[Stage, ...] = ("half", "replicate", "confirm", "remeasure", "measure")
 Outcome = Callable[[Need], Result]
 
 
@@ -223,6 +223,7 @@ def test_what_always_holds(campaign: dict[str, Any]) -> None:
         "half": 1,
         "replicate": evidence.pairs,
         "confirm": evidence.confirm_pairs,
+        "remeasure": evidence.remeasure_pairs,
         "measure": evidence.measure_pairs,
     }
     for test in decider.tests:
@@ -234,7 +235,7 @@ def test_what_always_holds(campaign: dict[str, Any]) -> None:
             spared = [s for s in before if results[Key(test.champion, scale, s)].status in ("diverged", "failed")]
             assert sorted(seeds + spared) == list(before)
         # Nor does a test ask for runs beyond its caps.
-        allowed = {0: evidence.pairs, 1: evidence.confirm_pairs}
+        allowed = {0: evidence.pairs, 1: evidence.confirm_pairs + evidence.remeasure_pairs}
         if decider.scales > 2:
             allowed[decider.scales - 1] = allowed.get(decider.scales - 1, 0) + evidence.measure_pairs
         for scale, most in allowed.items():
@@ -457,13 +458,13 @@ def reserved(decider: Decider, test: decide.Test, stage: Stage, cap: int) -> ran
 @pytest.mark.parametrize("seed", [0, 7])
 def test_no_two_tests_share_seeds_that_they_should_not(seed: int) -> None:
     cap = 200
-    for name in ("pairs", "confirm_pairs", "screen_pairs", "measure_pairs"):
+    for name in ("pairs", "confirm_pairs", "screen_pairs", "measure_pairs", "remeasure_pairs"):
         EvidenceSettings.model_validate({"pairs": cap, name: cap})
         with pytest.raises(ValueError, match=name):
             EvidenceSettings.model_validate({name: cap + 1})
     decider = Decider(EvidenceSettings(), 3, "start", seed, 1)
     owners: dict[int, tuple[Any, ...]] = {}
-    for number in range(1, 1_001):
+    for number in (*range(1, 1_001), *range(PLACEBO_NUMBERS, PLACEBO_NUMBERS + 10)):
         for generation in {0, number - 1}:
             test = decide.Test(number, 0.05, "start", "x", generation, True)
             owned = {
@@ -473,12 +474,14 @@ def test_no_two_tests_share_seeds_that_they_should_not(seed: int) -> None:
                 },
                 ("measure", generation): reserved(decider, test, "measure", cap),
                 ("confirm", number): reserved(decider, test, "confirm", cap),
+                ("retune", number): reserved(decider, test, "retune", cap),
+                ("remeasure", number): reserved(decider, test, "remeasure", cap),
             }
             for owner, seeds in owned.items():
                 assert all(owners.setdefault(s, owner) == owner for s in seeds)
-    # Another lab's seeds begin where these end; `assay compare` has the last tenth.
+    # Another lab's seeds begin where these end; audits, calibration and `assay compare` have the last two tenths.
     assert min(owners) >= seed * 10**9
-    assert max(owners) < seed * 10**9 + 9 * 10**8
+    assert max(owners) < seed * 10**9 + 8 * 10**8
     assert tried(cap) <= SEEDS_A_TEST // 2
 
 
@@ -490,7 +493,8 @@ def test_a_champion_that_diverges_as_often_as_allowed_stays_within_its_seeds() -
     loop = make(world(effects, bad), list(effects), pairs=200, confirm_pairs=200, fdr=1e-9).run()
     for need in loop.submitted:
         test = loop.decider.tests[need.number - 1]
-        assert need.key.seed in reserved(loop.decider, test, STAGES[need.key.scale + 1], 200)
+        stages: tuple[Stage, ...] = (("half",), ("confirm", "remeasure"), ("measure",))[need.key.scale]
+        assert any(need.key.seed in reserved(loop.decider, test, stage, 200) for stage in stages)
     assert max(len(test.seeds["replicate"]) for test in loop.decider.tests) > 30
 
 

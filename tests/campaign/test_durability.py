@@ -88,7 +88,7 @@ def same(one: Lab, other: Lab) -> None:
     assert scores(one) == scores(other)
     assert of_kind(other, "promotion")
     assert one.store.verify_ledger().bad_seq is None
-    assert len(one.campaign(check=True).verdicts) == len(of_kind(other, "verdict"))
+    assert len(one.campaign(check=True).every_verdict) == len(of_kind(other, "verdict"))
 
 
 # Real processes

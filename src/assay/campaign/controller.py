@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from assay.campaign.alarm import OutOfTime, alarm
-from assay.campaign.decide import Key, Need
+from assay.campaign.decide import RULES, Key, Need
 from assay.campaign.history import Campaign
 from assay.campaign.lab import Lab
 from assay.campaign.lock import controlling
@@ -33,6 +33,7 @@ from assay.spec.proposal import Proposal
 from assay.spec.protocols import Executor, OutOfMoney, ResearcherUnavailable
 from assay.spec.registry import load
 from assay.spec.run import Outcome
+from assay.spec.user import user_name
 from assay.store.ledger import Entry, append
 
 EMBEDDED = ("known", "tpe")
@@ -44,6 +45,10 @@ class Ending(Exception):
     """Why a session ends."""
 
 
+class Alarm(Ending):
+    """A placebo passed: something may be wrong with how the lab measures or decides."""
+
+
 class Controller:
     """One session of a campaign.
 
@@ -53,17 +58,23 @@ class Controller:
         watcher: shows what happens.
         command: how this session was started, for the lock and the ledger.
         executor: where runs happen; by default the one that `lab.toml` names.
+        after_alarm: why a person goes on although a placebo has passed; '' where there was no alarm.
+
+    Attributes:
+        alarmed: whether the session ended with an alarm.
     """
 
     def __init__(
         self, lab: Lab, budget: Budget | None, watcher: Watcher, command: str = "assay run",
-        executor: Executor | None = None,
+        executor: Executor | None = None, after_alarm: str = "",
     ) -> None:  # fmt: skip
         self.lab = lab
         self.asked = budget
         self.watcher = watcher
         self.command = command
         self._executor = executor
+        self._after_alarm = after_alarm
+        self.alarmed = False
         self.started = time.monotonic()
         self._finished: dict[str, Outcome] = {}
         self._closed = ""
@@ -84,6 +95,7 @@ class Controller:
             manifest = self.lab.check()
             campaign = self.lab.campaign()
             self._refuse_changes(campaign)
+            self._check_alarm(campaign)
             self.usd_before = self.lab.store.usd_spent()
             budget = self.asked or remaining(campaign, self.usd_before)
             if budget is None:
@@ -107,6 +119,7 @@ class Controller:
                 while True:
                     self._step()
             except Ending as end:
+                self.alarmed = isinstance(end, Alarm)
                 ended, reason = True, str(end)
                 return reason
             except KeyboardInterrupt:
@@ -160,6 +173,16 @@ class Controller:
                     f"longer be comparable. Put it back, or make a new lab with `assay init`"
                 )
 
+    def _check_alarm(self, campaign: Campaign) -> None:
+        """After an alarm only a person can let the campaign go on."""
+        if campaign.alarm is not None and not self._after_alarm:
+            raise UserError(
+                f"placebo {campaign.alarm} passed, which should happen in one lab of twenty at most: look into it with "
+                f'`assay report`, then go on with `assay run --after-alarm "what was wrong"`'
+            )
+        if campaign.alarm is None and self._after_alarm:
+            raise UserError("there is no alarm to go on after; leave --after-alarm out")
+
     def _check_researchers(self) -> None:
         """What can be known of researchers before anything is spent."""
         settings = self.lab.config.researchers
@@ -180,17 +203,26 @@ class Controller:
             "budget": budget.model_dump(mode="json"),
             "usd_before": self.usd_before,
             "command": self.command,
+            "rules": RULES,
+            "vault": self.lab.vault(),
         }
-        before = set(self.campaign.verdicts)
+        before = set(self.campaign.every_verdict)
         outstanding = [self.campaign.hash_of(need.key) for need in self.campaign.decider.outstanding]
         with self.lab.store.transaction() as connection:
+            if self.campaign.alarm is not None:
+                acknowledged = {
+                    "number": self.campaign.alarm,
+                    "reason": self._after_alarm,
+                    "by": f"human:{user_name()}",
+                }
+                self._append(connection, "acknowledged", acknowledged)
             self._append(connection, "session", body)
-            for number in sorted(set(self.campaign.verdicts) - before):
+            for number in sorted(set(self.campaign.every_verdict) - before):
                 self._append_verdict(connection, number)
             status = "running" if self.campaign.decider.outstanding else "cancelled"  # of another trainer
             for digest in outstanding:
                 self.lab.store.set_status(connection, digest, status)
-        self._announce_verdicts(sorted(set(self.campaign.verdicts) - before))
+        self._announce_verdicts(sorted(set(self.campaign.every_verdict) - before))
 
     def _end(self, ended: bool, reason: str) -> None:
         """Note why the session stops. One that has not come to its end is gone on with by the next."""
@@ -272,12 +304,24 @@ class Controller:
         number = decider.next_number
         if not decider.vacancies:
             return False
+        if decider.placebo_due:
+            placebo = self.campaign.next_placebo()
+            with self.lab.store.transaction() as connection:
+                self.lab.store.put_recipe(connection, self.campaign.recipes[placebo.candidate])
+                self._append(connection, "placebo", {"registered": placebo.model_dump(mode="json")})
+            return True
         if decider.retests:
             old = decider.retests[0]
             proposal = self.campaign.registered[old.number].proposal
             with self.lab.store.transaction() as connection:
                 refusal = self._take_proposal(connection, proposal, retest_of=old.number)
             self._announce_proposals(number, f"a retest of #{old.number}", refusal)
+            return True
+        if retuned := self.campaign.retuned_proposal():
+            lost, proposal = retuned
+            with self.lab.store.transaction() as connection:
+                refusal = self._take_proposal(connection, proposal, retune_of=lost)
+            self._announce_proposals(number, f"the better tuning that #{lost} lost to", refusal)
             return True
         for letter in self.lab.store.letters():
             if letter.kind == "propose":
@@ -289,13 +333,18 @@ class Controller:
                 return True
         return self._ask_researchers()
 
-    def _take_proposal(self, connection: Connection, proposal: Proposal, retest_of: int | None = None) -> str | None:
+    def _take_proposal(
+        self, connection: Connection, proposal: Proposal, retest_of: int | None = None, retune_of: int | None = None
+    ) -> str | None:
         """Register a proposal, or put into the ledger why it is refused; returns that."""
         refusal = admissible(view_of(self.campaign, self.manifest), proposal)
         if refusal is None:
-            self._register(connection, proposal, retest_of)
+            self._register(connection, proposal, retest_of, retune_of)
         else:
-            body = {"proposal": proposal.model_dump(mode="json"), "reason": refusal, "retest_of": retest_of}
+            body = {
+                "proposal": proposal.model_dump(mode="json"), "reason": refusal, "retest_of": retest_of,
+                "retune_of": retune_of,
+            }  # fmt: skip
             self._append(connection, "refused", body)
         return refusal
 
@@ -384,8 +433,10 @@ class Controller:
             words.append(f"{budget.usd:.2f} USD in all")
         return words
 
-    def _register(self, connection: Connection, proposal: Proposal, retest_of: int | None = None) -> None:
-        registered, candidate = registration(self.campaign, proposal, retest_of)
+    def _register(
+        self, connection: Connection, proposal: Proposal, retest_of: int | None = None, retune_of: int | None = None
+    ) -> None:
+        registered, candidate = registration(self.campaign, proposal, retest_of, retune_of)
         self.lab.store.put_recipe(connection, candidate)
         self._append(connection, "proposal", {"registered": registered.model_dump(mode="json")})
 
@@ -425,7 +476,7 @@ class Controller:
                             self.lab.store.set_status(connection, digest, "cancelled")
 
     def _append_verdict(self, connection: Connection, number: int) -> None:
-        append(connection, "verdict", self.campaign.verdicts[number].model_dump(mode="json"))
+        append(connection, "verdict", self.campaign.every_verdict[number].model_dump(mode="json"))
 
     def _wait(self, need: Need) -> Outcome | None:
         """The outcome of a run, or None when something else needs attention first."""
@@ -452,19 +503,30 @@ class Controller:
 
     def _take(self, need: Need, outcome: Outcome) -> None:
         digest, store = self.campaign.hash_of(need.key), self.lab.store
-        generations = len(self.campaign.generations)
-        before = set(self.campaign.verdicts)
+        generations, before = len(self.campaign.generations), set(self.campaign.every_verdict)
         with store.transaction() as connection:
             store.put_outcome(connection, digest, outcome)
             if outcome.status != "paused":
                 store.put_metrics(connection, digest, read_metrics(self.lab.run_dir(digest)))
             self._append(connection, "result", {"run": digest, "outcome": outcome.model_dump(mode="json")})
-            new = [number for number in self.campaign.verdicts if number not in before]
-            for number in new:
-                self._append_verdict(connection, number)
-            for generation in self.campaign.generations[generations:]:
-                append(connection, "promotion", generation.model_dump(mode="json"))
-        self._announce(need, outcome, new)
+            new = self._append_decisions(connection, before, generations)
+        self._announce(need, outcome)
+        self._announce_decisions(new, generations)
+
+    def _append_decisions(self, connection: Connection, before: set[int], generations: int) -> list[int]:
+        """Write what followed from the entry before: verdicts, promotions, an alarm; returns the verdicts' numbers."""
+        new = [number for number in self.campaign.every_verdict if number not in before]
+        for number in new:
+            self._append_verdict(connection, number)
+            if number == self.campaign.alarm:
+                self._append(connection, "alarm", {"number": number})
+        for generation in self.campaign.generations[generations:]:
+            append(connection, "promotion", generation.model_dump(mode="json"))
+        return new
+
+    def _announce_decisions(self, verdicts: list[int], generations: int) -> None:
+        """Say what was decided; ends the session if a placebo passed."""
+        self._announce_verdicts(verdicts)
         for generation in self.campaign.generations[generations:]:
             certificate = generation.certificate
             assert certificate is not None
@@ -472,20 +534,27 @@ class Controller:
                 f"Generation {generation.number}: proposal #{certificate.registered.number} promoted, "
                 f"{certificate.effect_percent:+.2f}% bits per byte saved at '{self.campaign.config.ladder[1].name}'."
             )
+        if self.campaign.alarm is not None:
+            raise Alarm(f"ALARM: placebo {self.campaign.alarm} passed, although it changes nothing but random numbers")
 
-    def _announce(self, need: Need, outcome: Outcome, verdicts: list[int]) -> None:
+    def _announce(self, need: Need, outcome: Outcome) -> None:
+        if need.number in self.campaign.placebos and need.number not in self.campaign.placebo_verdicts:
+            return  # nobody shall know of it before its verdict
         scale = self.campaign.config.ladder[need.key.scale].name
-        arm = "champion" if need.key.recipe == self.campaign.registered[need.number].champion else f"#{need.number}"
+        registered = self.campaign.registration_of(need.number)
+        arm = {registered.champion: "champion", registered.candidate: f"#{need.number}"}.get(
+            need.key.recipe, "champion retuned"
+        )
         what = {"paused": "half-way", "failed": "FAILED", "diverged": "DIVERGED"}.get(outcome.status, "")
         score = f"{outcome.score:.4f} bits per byte" if outcome.score is not None else what
         self.watcher.say(f"run {self.campaign.hash_of(need.key)} {arm} {scale} seed {need.key.seed}: {score}")
-        self._announce_verdicts(verdicts)
 
     def _announce_verdicts(self, numbers: list[int]) -> None:
         for number in numbers:
-            verdict = self.campaign.verdicts[number]
+            verdict = self.campaign.every_verdict[number]
+            name = f"Placebo {number}" if number in self.campaign.placebos else f"#{number}"
             self.watcher.say(
-                f"#{number} {verdict.decision.upper()}: e = {verdict.e_value:.3g} (needed {verdict.threshold:.3g}); "
+                f"{name} {verdict.decision.upper()}: e = {verdict.e_value:.3g} (needed {verdict.threshold:.3g}); "
                 f"{'; '.join(verdict.reasons)}"
             )
 

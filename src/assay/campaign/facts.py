@@ -41,7 +41,7 @@ def evidence_facts(evidence: Evidence) -> dict[str, Any]:
 
 def last_evidence(verdict: Verdict | None) -> Evidence | None:
     """The evidence that speaks of the largest deciding scale reached."""
-    deciding = [e for e in verdict.evidence if e.stage != "measure"] if verdict else []
+    deciding = [e for e in verdict.evidence if e.stage in ("half", "replicate", "confirm")] if verdict else []
     return deciding[-1] if deciding else None
 
 

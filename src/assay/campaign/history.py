@@ -6,19 +6,21 @@ decisions are recomputed from registrations and results, reading history also ch
 
 from typing import Any
 
-from assay.campaign.decide import Closing, Decider, Key, Need, Result, Test
-from assay.campaign.verdicts import agrees, build_certificate, build_verdict, stage_evidence
+from assay.campaign import retune
+from assay.campaign.decide import RULES, Closing, Decider, Key, Need, Result, Test, Variant
+from assay.campaign.verdicts import agrees, build_certificate, build_verdict, recomputed, stage_evidence
 from assay.evidence.noise import noise_percent
 from assay.governance.gates import apply_gates
-from assay.spec.base import canonical_json
+from assay.spec.base import canonical_json, sha256_text
+from assay.spec.calibration import Calibration
 from assay.spec.errors import UserError
 from assay.spec.lab import LabConfig
-from assay.spec.proposal import Registered
+from assay.spec.proposal import PLACEBO, Prediction, Proposal, Registered
 from assay.spec.protocols import Trial
-from assay.spec.recipe import Recipe
+from assay.spec.recipe import Recipe, changed
 from assay.spec.run import Outcome, Run, Seed
 from assay.spec.scale import shape_at
-from assay.spec.verdict import Decision, Generation, Verdict
+from assay.spec.verdict import AuditStep, Decision, Generation, VaultAnswer, Verdict
 from assay.store.ledger import Entry
 
 
@@ -34,6 +36,10 @@ class Mismatch(UserError):
         super().__init__(f"entry {entry} of the ledger does not fit: {problem}; `assay ledger verify` checks all of it")
         self.entry = entry
         self.problem = problem
+
+
+class OtherRules(UserError):
+    """The lab's sessions decided by other rules than this version of assay does."""
 
 
 class Campaign:
@@ -52,10 +58,18 @@ class Campaign:
         self.trainer = ""
         self.decider = Decider(
             config.evidence, len(config.ladder), config.start.hash, config.seed, config.execution.in_flight,
-            self._judge_gates,
+            self._judge_gates, self._variants,
         )  # fmt: skip
         self.registered: dict[int, Registered] = {}
         self.verdicts: dict[int, Verdict] = {}
+        self.placebos: dict[int, Registered] = {}
+        self.placebo_verdicts: dict[int, Verdict] = {}
+        self.alarm: int | None = None
+        """Number of the placebo that passed and that nobody has looked into yet."""
+        self.alarms_raised = 0
+        self.acknowledged: list[dict[str, Any]] = []
+        self.vault_answers: dict[int, VaultAnswer] = {}
+        self.calibration: Calibration | None = None
         self.generations: list[Generation] = [Generation(number=0, recipe=config.start.hash)]
         self.outcomes: dict[Key, Outcome] = {}
         self.hashes: dict[Key, str] = {}
@@ -99,6 +113,8 @@ class Campaign:
         """
         try:
             self._feed(entry, check)
+        except OtherRules:
+            raise
         except (LookupError, TypeError, ValueError) as error:
             problem = str(error) if type(error) in (ValueError, UserError) else f"{type(error).__name__}: {error}"
             raise Mismatch(entry.seq, problem) from error
@@ -114,6 +130,8 @@ class Campaign:
                 self.session_open = False
             case "proposal":
                 self.register(Registered.model_validate_json(canonical_json(body["registered"])), entry.time)
+            case "placebo":
+                self.register_placebo(Registered.model_validate_json(canonical_json(body["registered"])), entry.time)
             case "run":
                 need = Need(Key(body["recipe"], body["scale"], body["seed"]), body["half"], body["number"])
                 if check and need not in self.decider.needs():
@@ -126,18 +144,43 @@ class Campaign:
             case "refused":
                 self.refusals.append({**body, "time": entry.time})
                 self._forget_retest(body["retest_of"])
+                self._forget_baseline(body.get("retune_of"))
             case "cancel":
                 self.cancel(body["number"], body["reason"])
+            case "vault":
+                self.answer_vault(VaultAnswer.model_validate_json(canonical_json(body)))
+            case "audit":
+                step = AuditStep.model_validate_json(canonical_json(body["step"]))
+                self.audit(step, Recipe.model_validate_json(canonical_json(body["recipe"])))
+            case "calibration":
+                calibration = Calibration.model_validate_json(canonical_json(body["calibration"]))
+                self.calibration = self.decider.calibration = calibration
+            case "alarm":
+                if body["number"] != self.alarm:
+                    raise ValueError(f"no placebo {body['number']} has passed")
+                self.alarms_raised += 1
+            case "acknowledged":
+                if body["number"] != self.alarm:
+                    raise ValueError(f"there was no alarm of placebo {body['number']} to acknowledge")
+                self.acknowledged.append({**body, "time": entry.time})
+                self.alarm = None
             case _:
                 pass
 
     def begin_session(self, body: dict[str, Any], time: str) -> None:
+        rules = body.get("rules", 1)
+        if rules != RULES:
+            raise OtherRules(
+                f"this lab was begun with the deciding rules {rules}, and this version of assay decides by rules "
+                f"{RULES}: go on with the version that made it, or make a new lab with `assay init`"
+            )
         self.config = LabConfig.parse(body["config"], "the ledger")
         self.decider.settings = self.config.evidence
         self.decider.in_flight = self.config.execution.in_flight
         if self.trainer and self.trainer != body["trainer"]:
             self._trainer_changed(body["trainer"])
         self.trainer = body["trainer"]
+        self.decider.vault = bool(body.get("vault"))
         self.session, self.session_time, self.session_open = body, time, True
         self.runs_in_session, self.flops_in_session, self.core_seconds_in_session = set(), 0.0, 0.0
 
@@ -156,9 +199,62 @@ class Campaign:
         if (test.number, test.level) != (registered.number, registered.level):
             raise ValueError(f"proposal {registered.number} should be number {test.number} at level {test.level:.3g}")
         self._forget_retest(registered.retest_of)
+        self._forget_baseline(registered.retune_of)
         self.registered[registered.number] = registered
         self.times[registered.number] = time
         return test
+
+    def register_placebo(self, registered: Registered, time: str) -> Test:
+        if not self.decider.placebo_due or registered != self.next_placebo():
+            raise ValueError(f"placebo {registered.number} was not due")
+        test = self.decider.register_placebo(registered.candidate)
+        self.placebos[registered.number] = registered
+        self.times[registered.number] = time
+        return test
+
+    def next_placebo(self) -> Registered:
+        """The placebo that the lab slips in when one is due: the champion with other random numbers."""
+        decider, number = self.decider, self.decider.next_placebo
+        stream = 1 + int(sha256_text(f"{self.config.seed}/stream/{number}")[:7], 16)
+        candidate = changed(self.recipes[decider.champion], {"stream": stream}, "a placebo")
+        self.recipes[candidate.hash] = candidate
+        proposal = Proposal(
+            hypothesis="This recipe does better than the champion.", kind="placebo", change={"stream": stream},
+            predicted=Prediction(effect=0.0, low=0.0, high=0.0), author=PLACEBO,
+        )  # fmt: skip
+        return Registered(
+            number=number, proposal=proposal, generation=decider.generation, champion=decider.champion,
+            candidate=candidate.hash, cost_flops=0.0, level=decider.next_level(),
+        )  # fmt: skip
+
+    def retuned_proposal(self) -> tuple[int, Proposal] | None:
+        """The next proposal to give the champion a better learning rate, and the number of the test that found it."""
+        if not self.decider.baselines:
+            return None
+        test = self.decider.baselines[0]
+        assert test.retuned is not None
+        retuning = self.verdicts[test.number].retuning
+        assert retuning is not None
+        gain = next(trial.effect_percent for trial in retuning.trials if trial.recipe == test.retuned.recipe)
+        tuned, champion = self.recipes[test.retuned.recipe], self.recipes[test.champion]
+        return test.number, retune.proposal(champion, test.retuned, tuned, test.number, gain or 0.0)
+
+    def _forget_baseline(self, number: int | None) -> None:
+        self.decider.baselines = [test for test in self.decider.baselines if test.number != number]
+
+    def _variants(self, test: Test) -> tuple[Variant, ...]:
+        """Learning rates for the champion to try: as many as this generation tried changes of the same kind."""
+        keys = retune.structural(self.registered[test.number].proposal.change)
+        if not keys:
+            return ()
+        family = sum(
+            r.generation == test.generation and bool(keys & retune.structural(r.proposal.change))
+            for r in self.registered.values()
+        )
+        trials = max(self.config.evidence.retune_trials, family)
+        made = retune.recipes(self.recipes[test.champion], trials, self.config.search)
+        self.recipes.update({recipe.hash: recipe for _, recipe in made})
+        return tuple(variant for variant, _ in made)
 
     def _forget_retest(self, number: int | None) -> None:
         self.decider.retests = [test for test in self.decider.retests if test.number != number]
@@ -187,14 +283,58 @@ class Campaign:
         return closings
 
     def cancel(self, number: int, reason: str) -> list[Need]:
-        test = self.decider.tests[number - 1]
+        test = self.decider.test(number)
         dropped = self.decider.cancel(test, reason)
         self._close(Closing(test, promoted=False))
         return dropped
 
+    def answer_vault(self, answer: VaultAnswer) -> list[Closing]:
+        """Take the vault's answer to a test that passed all else."""
+        said = answer.note or (
+            "the sealed vault confirms it" if answer.passed else "the sealed vault does not confirm it"
+        )
+        self.vault_answers[answer.number] = answer
+        closings = self.decider.answer_vault(answer.number, answer.passed, f"vault: {said}")
+        for closing in closings:
+            self._close(closing)
+        return closings
+
+    def audit(self, step: AuditStep, recipe: Recipe) -> Generation:
+        """Make a champion of the recipe from which a change that no longer holds was dropped.
+
+        Raises:
+            ValueError: the dropped generation is none that was promoted, or was dropped before, or the evidence is not
+                what its own pairs give.
+        """
+        promoted = {g.number for g in self.generations if g.certificate is not None}
+        dropped = {g.audit.dropped for g in self.generations if g.audit is not None}
+        if step.dropped not in promoted - dropped:
+            raise ValueError(f"generation {step.dropped} is no promoted change that still stands")
+        for evidence in step.evidence:
+            if not agrees(recomputed(evidence), evidence):
+                raise ValueError(f"the pairs do not give the recorded evidence against generation {step.dropped}")
+        self.recipes[recipe.hash] = recipe
+        self.decider.replace_champion(recipe.hash)
+        self.generations.append(Generation(number=len(self.generations), recipe=recipe.hash, audit=step))
+        return self.generations[-1]
+
+    @property
+    def every_verdict(self) -> dict[int, Verdict]:
+        """Verdicts on proposals and on placebos."""
+        return {**self.verdicts, **self.placebo_verdicts}
+
+    def registration_of(self, number: int) -> Registered:
+        """What was registered under a number, be it a placebo."""
+        return self.registered.get(number) or self.placebos[number]
+
     def _close(self, closing: Closing) -> None:
         test = closing.test
-        self.verdicts[test.number] = build_verdict(self, test)
+        verdict = build_verdict(self, test)
+        if test.placebo:
+            self.placebo_verdicts[test.number] = verdict
+            self.alarm = test.number if test.decision == "supported" else self.alarm
+            return
+        self.verdicts[test.number] = verdict
         if closing.promoted:
             self.generations.append(
                 Generation(
@@ -205,7 +345,7 @@ class Campaign:
     def _check(self, entry: Entry) -> None:
         if entry.kind == "verdict":
             told = Verdict.model_validate_json(canonical_json(entry.body))
-            if not agrees(self.verdicts.get(told.number), told):
+            if not agrees(self.every_verdict.get(told.number), told):
                 raise ValueError(f"the runs do not give the recorded verdict on proposal {told.number}")
         else:
             told = Generation.model_validate_json(canonical_json(entry.body))
@@ -239,7 +379,7 @@ class Campaign:
 
         Pairs of open tests count as soon as there are two of them.
         """
-        open_tests = [t for t in self.decider.active if t.seeds.get("replicate")]
+        open_tests = [t for t in self.decider.active if t.seeds.get("replicate") and not t.placebo]
         decided = [e for v in self.verdicts.values() for e in v.evidence if e.stage == "replicate"]
         return noise_percent([*decided, *(stage_evidence(self, test, "replicate") for test in open_tests)])
 
@@ -265,7 +405,7 @@ def read_campaign(
     told: set[int] = set()
     generations = 0
     for entry in entries:
-        if check and entry.kind not in ("verdict", "promotion"):
+        if check and entry.kind not in ("verdict", "promotion", "alarm"):
             _check_told(campaign, told, generations, entry.seq)
         campaign.feed(entry, check)
         told |= {entry.body["number"]} if entry.kind == "verdict" else set()
@@ -279,8 +419,10 @@ def read_campaign(
 
 def _check_told(campaign: Campaign, told: set[int], generations: int, seq: int) -> None:
     """Decisions follow at once what gave them; raises `Mismatch` where entry `seq` is another one."""
-    missing = campaign.verdicts.keys() - told
+    missing = campaign.every_verdict.keys() - told
     if missing:
         raise Mismatch(seq, f"the verdict on proposal {min(missing)}, which the runs give, is missing before it")
+    if campaign.alarms_raised != sum(v.decision == "supported" for v in campaign.placebo_verdicts.values()):
+        raise Mismatch(seq, "the alarm of a placebo that passed is missing before it")
     if generations != len(campaign.generations) - 1:
         raise Mismatch(seq, f"generation {len(campaign.generations) - 1}, which the runs give, is missing before it")

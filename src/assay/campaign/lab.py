@@ -59,6 +59,10 @@ class Lab:
         """Identity of what would train now: trainer, library versions, device."""
         return trainer_identity(self.config.execution.command)
 
+    def vault(self) -> bool:
+        """Whether a promotion needs an answer of the sealed vault."""
+        return False
+
     def workers(self) -> int:
         return self.config.execution.workers or len(os.sched_getaffinity(0))
 

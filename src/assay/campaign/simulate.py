@@ -5,8 +5,9 @@ drives them; only the runs are drawn from a noise model. Nothing is trained, has
 
 What counts. A promotion is false if its change does not truly help at both of the scales that promotion claims, the
 smallest and the confirmation scale. Effects add up, so the truth about a change does not depend on the champion it is
-tried on. A proposal that was supported against a champion replaced meanwhile is not promoted; it is proposed once
-more, as the controller does, and counts as found if it or its retest is promoted. Every test is brought to its end:
+tried on, and what another learning rate gains does not either. A proposal that was supported against a champion
+replaced meanwhile is not promoted; it is proposed once more, as the controller does, and counts as found if it or its
+retest is promoted. Every test is brought to its end:
 there is no budget.
 """
 
@@ -19,11 +20,11 @@ from typing import cast
 import numpy as np
 from scipy import special
 
-from assay.campaign.decide import Decider, Key, Need, Result, Stage, Test
+from assay.campaign.decide import Decider, Key, Need, Result, Test, Variant
 from assay.evidence.compare import evidence_of
 from assay.governance.gates import apply_gates
 from assay.spec.lab import EvidenceSettings, Limits
-from assay.spec.verdict import Decision, Pair, Verdict
+from assay.spec.verdict import Compared, Decision, Pair, Verdict
 
 #: True effect of a change at each scale of the ladder, in standard deviations of one paired difference.
 Effects = tuple[float, ...]
@@ -45,6 +46,12 @@ class World:
     """Standard deviation of what a seed does to every recipe, per cent of generation 0's score."""
     divergence: float = 0.0
     """Probability that a run diverges, whatever its recipe."""
+    structural: bool = False
+    """Whether proposals change architecture or optimiser, so that the champion is tuned before they replace it."""
+    tuning: tuple[float, ...] = (0.0, 0.0, -1.0, -1.0)
+    """True effect of each learning rate that the champion may try, in deviations of a paired difference."""
+    vault: float | None = None
+    """Probability that the vault confirms a candidate; None: the lab has no vault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +60,15 @@ class SimulatedCampaign:
 
     proposals: tuple[Effects, ...]
     tests: tuple[Test, ...]
-    """Every test, retests included, in order of registration."""
+    """Every test, retests included and placebos not, in order of registration."""
     proposed: tuple[int, ...]
     """The proposal that each test tried, by its place in `proposals`."""
     promoted: tuple[int, ...]
     """The proposals that were promoted, in order of promotion."""
     runs: tuple[int, ...]
     """Runs started at each scale; one that stopped half-way counts as one, gone on with or not."""
+    placebos: tuple[Test, ...] = ()
+    """Tests of placebos, which are neither in `tests` nor in `promoted`."""
 
     @property
     def true(self) -> frozenset[int]:
@@ -85,6 +94,9 @@ def simulate(
 ) -> SimulatedCampaign:
     """Run one campaign until every proposal, and every retest, has its verdict.
 
+    A placebo that passes is counted, and the campaign goes on as after a person's word. What a lost retuning would
+    have proposed is left out: it is a proposal like any other.
+
     Args:
         settings: caps, levels and the smallest effect worth having, as in `lab.toml`.
         proposals: true effects of each, in the order in which they are proposed.
@@ -94,13 +106,23 @@ def simulate(
     """
     start = "0"
     outcomes = Outcomes(world, rng, start)
-    decider = Decider(settings, len(world.scores), start, 0, in_flight, lambda test: _judge(decider, test))
+    decider = Decider(
+        settings, len(world.scores), start, int(rng.integers(2**31)), in_flight,
+        lambda test: _judge(decider, test), lambda test: outcomes.variants(test.champion),
+    )  # fmt: skip
+    decider.vault = world.vault is not None
     waiting = deque(range(len(proposals)))
     proposed: list[int] = []
     promoted: list[int] = []
     while True:
         _submit(decider)
         while decider.vacancies and (decider.retests or waiting):
+            if decider.placebo_due:
+                candidate = str(decider.next_placebo)
+                outcomes.add(candidate, decider.champion, (0.0,) * len(world.scores))
+                decider.register_placebo(candidate)
+                _submit(decider)
+                continue
             proposal = proposed[decider.retests.pop(0).number - 1] if decider.retests else waiting.popleft()
             candidate = str(decider.next_number)
             outcomes.add(candidate, decider.champion, proposals[proposal])
@@ -109,12 +131,15 @@ def simulate(
             _submit(decider)
         if not decider.outstanding:
             break
-        for closing in decider.apply(outcomes.of(decider.outstanding[0])):
+        closings = decider.apply(outcomes.of(decider.outstanding[0]))
+        for test in decider.pending_vault:
+            closings += decider.answer_vault(test.number, rng.random() < (world.vault or 0.0), "vault")
+        for closing in closings:
             if closing.promoted:
                 promoted.append(proposed[closing.test.number - 1])
-    return SimulatedCampaign(
-        tuple(proposals), tuple(decider.tests), tuple(proposed), tuple(promoted), tuple(outcomes.runs)
-    )
+    tests = tuple(test for test in decider.tests if not test.placebo)
+    placebos = tuple(test for test in decider.tests if test.placebo)
+    return SimulatedCampaign(tuple(proposals), tests, tuple(proposed), tuple(promoted), tuple(outcomes.runs), placebos)
 
 
 def _submit(decider: Decider) -> None:
@@ -141,6 +166,18 @@ class Outcomes:
             for expected, effect, score in zip(self.expected[champion], effects, self.world.scores, strict=True)
         ]
 
+    def variants(self, champion: str) -> tuple[Variant, ...]:
+        """The champion with other learning rates, as a structural change finds them before it."""
+        if not self.world.structural:
+            return ()
+        found: list[Variant] = []
+        for place, effect in enumerate(self.world.tuning):
+            name = f"{champion}/{place}"
+            if name not in self.expected:
+                self.add(name, champion, (effect,) * len(self.world.scores))
+            found.append(Variant(name, f"rate {place}"))
+        return tuple(found)
+
     def of(self, need: Need) -> Result:
         result = self.known.get(need.key)
         if result is None:
@@ -163,7 +200,7 @@ class Outcomes:
 
 def _judge(decider: Decider, test: Test) -> tuple[Decision, tuple[str, ...]]:
     """The gates' judgement, with every run within the lab's limits."""
-    stages: tuple[Stage, ...] = ("replicate", "confirm", "measure")
+    stages: tuple[Compared, ...] = ("replicate", "confirm", "retune", "remeasure", "measure")
     evidence = tuple(
         evidence_of(
             stage, str(decider.scale_of(stage)),

@@ -5,13 +5,24 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from assay.campaign.decide import Key, Stage, Test
+from assay.campaign.decide import Key, Test
 from assay.evidence.compare import evidence_of
 from assay.evidence.multiplier import CurvePoint, multipliers
 from assay.evidence.noise import noise_percent
 from assay.evidence.sequential import detectable
+from assay.evidence.student import student_half_width
 from assay.spec.base import Frozen
-from assay.spec.verdict import Certificate, Decision, Evidence, Pair, Verdict
+from assay.spec.verdict import (
+    Certificate,
+    Compared,
+    Decision,
+    Evidence,
+    Pair,
+    Retuning,
+    Size,
+    TunedTrial,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from assay.campaign.history import Campaign
@@ -28,7 +39,7 @@ def build_verdict(
 
     The e-value is the least over the stages that promotion needs and that were reached.
     """
-    stages: tuple[Stage, ...] = ("replicate", "confirm", "measure")
+    stages: tuple[Compared, ...] = ("replicate", "confirm", "retune", "remeasure", "measure")
     evidence = tuple(stage_evidence(campaign, test, stage) for stage in stages if test.seeds.get(stage))
     if not evidence and test.seeds.get("half"):
         evidence = (stage_evidence(campaign, test, "half"),)
@@ -40,16 +51,37 @@ def build_verdict(
         threshold=test.threshold,
         evidence=evidence,
         reasons=reasons or test.reasons,
+        retuning=_retuning(campaign, test),
+        vault=campaign.vault_answers.get(test.number),
     )
 
 
-def stage_evidence(campaign: Campaign, test: Test, stage: Stage) -> Evidence:
+def _retuning(campaign: Campaign, test: Test) -> Retuning | None:
+    """What the champion tried before this candidate could replace it; None if it tried nothing."""
+    seeds = test.seeds.get("tune")
+    if not seeds:
+        return None
+    scores = [campaign.outcomes[Key(test.champion, 0, seed)].score for seed in seeds]
+    own = sum(score for score in scores if score is not None) / len(scores)
+    trials = tuple(
+        TunedTrial(
+            recipe=variant.recipe,
+            change=variant.label,
+            runs=tuple(campaign.hash_of(Key(variant.recipe, 0, seed)) for seed in seeds),
+            effect_percent=100 * sum(gains) / len(gains) / own if gains else None,
+        )
+        for variant, gains in campaign.decider.tuning(test)
+    )
+    return Retuning(trials=trials, best=test.retuned.label if test.retuned else None)
+
+
+def stage_evidence(campaign: Campaign, test: Test, stage: Compared) -> Evidence:
     """The paired comparison of one stage, over the pairs that were decided on."""
-    scale = campaign.decider.scale_of(stage)
+    scale, baseline = campaign.decider.scale_of(stage), campaign.decider.baseline_of(test, stage)
     pairs: list[Pair] = []
     scores: list[float] = []
     for seed in test.seeds[stage]:
-        mine, theirs = Key(test.champion, scale, seed), Key(test.candidate, scale, seed)
+        mine, theirs = Key(baseline, scale, seed), Key(test.candidate, scale, seed)
         a, b = campaign.outcomes.get(mine), campaign.outcomes.get(theirs)
         known = a is not None and b is not None and a.score is not None and b.score is not None
         difference = a.score - b.score if known else None  # type: ignore[union-attr,operator]
@@ -66,7 +98,7 @@ def stage_evidence(campaign: Campaign, test: Test, stage: Stage) -> Evidence:
     settings, name = campaign.config.evidence, campaign.config.ladder[scale].name
     if stage == "half":
         return Evidence(stage="half", scale=name, pairs=tuple(pairs))
-    cap = settings.confirm_pairs if stage == "confirm" else settings.pairs
+    cap = settings.pairs if stage == "replicate" else settings.confirm_pairs
     evidence = evidence_of(stage, name, pairs, scores, test.threshold, cap)
     return evidence.model_copy(update={"detectable": _detectable(campaign, evidence, test.threshold, cap)})
 
@@ -102,10 +134,29 @@ def build_certificate(campaign: Campaign, test: Test) -> Certificate:
         effect_percent=100 * confirm.effect / base,
         low_percent=None if confirm.low is None else 100 * confirm.low / base,
         high_percent=None if confirm.high is None else 100 * confirm.high / base,
+        remeasured=_fresh_size(next((e for e in verdict.evidence if e.stage == "remeasure"), None)),
         multipliers=tuple(single),
         pooled=pooled,
         preliminary=sum(m.value is not None for m in single) < 3,
     )
+
+
+def _fresh_size(evidence: Evidence | None) -> Size | None:
+    """An effect from a number of pairs fixed in advance, so that Student's interval is exact for Gaussian ones."""
+    if evidence is None or evidence.effect is None or not evidence.champion_score:
+        return None
+    n, unit = len(evidence.pairs), 100 / evidence.champion_score
+    low = high = None
+    if evidence.deviation is not None:
+        half = student_half_width(n, evidence.deviation)
+        low, high = unit * (evidence.effect - half), unit * (evidence.effect + half)
+    return Size(percent=unit * evidence.effect, low=low, high=high, pairs=n)
+
+
+def recomputed(evidence: Evidence) -> Evidence:
+    """The evidence that its own pairs give; the champion's score and what could be detected rest on more than pairs."""
+    found = evidence_of(evidence.stage, evidence.scale, evidence.pairs, (), 1.0, 2)
+    return found.model_copy(update={"champion_score": evidence.champion_score, "detectable": evidence.detectable})
 
 
 def agrees(found: Frozen | None, told: Frozen) -> bool:

@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 from assay.evidence.sequential import confidence_sequence, detectable, e_value, moments
-from assay.spec.verdict import Evidence, Pair
+from assay.spec.verdict import Compared, Evidence, Pair
 
 
 def evidence_of(
-    stage: Literal["replicate", "confirm", "measure"],
+    stage: Compared,
     scale_name: str,
     pairs: Sequence[Pair],
     champion_scores: Sequence[float],

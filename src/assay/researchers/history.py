@@ -45,6 +45,9 @@ def levels(view: View) -> dict[int, float]:
             effect = measured(generation.certificate.verdict)
             below = level.get(generation.number - 1, 0.0)
             level[generation.number] = below + (generation.certificate.effect_percent if effect is None else effect)
+        elif generation.audit is not None:
+            lost = generation.audit.dropped
+            level[generation.number] = level[generation.number - 1] - (level[lost] - level[lost - 1])
     return level
 
 

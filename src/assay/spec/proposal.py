@@ -7,6 +7,11 @@ from pydantic import Field, field_validator, model_validator
 from assay.spec.base import Frozen
 from assay.spec.recipe import flatten
 
+#: Author of placebos. They are the lab's own: nobody proposes them, and researchers never see one.
+PLACEBO = "lab:placebo"
+#: Author of proposals that make a champion's better learning rate its own, once tuning has found one.
+RETUNE = "strategy:retune"
+
 Kind = Literal["optimiser", "schedule", "architecture", "shape", "data", "mixture", "mixed", "placebo"]
 
 
@@ -31,7 +36,7 @@ class Proposal(Frozen):
     kind: Kind
     change: dict[str, Any] = Field(min_length=1, description="dotted recipe keys and their new values")
     predicted: Prediction
-    author: str = Field(pattern=r"^(strategy|model|agent|human):.+", description="for example human:ada")
+    author: str = Field(pattern=r"^(strategy|model|agent|human|lab):.+", description="for example human:ada")
     citations: tuple[str, ...] = ()
 
     @field_validator("change", mode="before")
@@ -51,3 +56,6 @@ class Registered(Frozen):
     cost_flops: float = Field(description="expected compute to a verdict")
     level: float = Field(description="error level that e-LOND grants this test")
     retest_of: int | None = Field(default=None, description="number of the test that an older champion had lost")
+    retune_of: int | None = Field(
+        default=None, description="number of the test for which the champion was tuned, and found better so"
+    )

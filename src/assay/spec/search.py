@@ -52,6 +52,8 @@ def check_space(space: Space, start: Recipe, where: str) -> None:
     """Raise `UserError` unless every key is a field of recipes and every value fits that field."""
     fields = flatten(start.model_dump(mode="json"))
     for key, allowed in space.items():
+        if key == "stream":
+            raise UserError(f"{where}: 'stream' only draws other random numbers and is the lab's own; remove it")
         present = fields.get(key)
         if not isinstance(allowed, Range):
             if key == "data.mixture":

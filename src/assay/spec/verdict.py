@@ -8,6 +8,10 @@ from assay.spec.base import Frozen
 from assay.spec.proposal import Registered
 
 Decision = Literal["supported", "refuted", "inconclusive"]
+#: Where a test stands, in order; `assay.campaign.decide` says what happens in each.
+Stage = Literal["half", "replicate", "confirm", "tune", "retune", "remeasure", "measure", "vault"]
+#: The stages whose pairs are evidence that a verdict quotes.
+Compared = Literal["half", "replicate", "confirm", "retune", "remeasure", "measure"]
 
 
 class Pair(Frozen):
@@ -22,7 +26,7 @@ class Pair(Frozen):
 class Evidence(Frozen):
     """A paired comparison at one scale. Effects are champion minus candidate: positive means better."""
 
-    stage: Literal["half", "replicate", "confirm", "measure"]
+    stage: Compared
     scale: str
     pairs: tuple[Pair, ...]
     champion_score: float | None = Field(default=None, description="mean bits per byte of the champion over the pairs")
@@ -32,6 +36,33 @@ class Evidence(Frozen):
     high: float | None = Field(default=None, description="upper end; None: unbounded")
     e_value: float = Field(default=1.0, description="evidence against 'no better', valid at any stopping time")
     detectable: float | None = Field(default=None, description="smallest effect seen with 80% power, bits per byte")
+
+
+class TunedTrial(Frozen):
+    """The champion with another learning rate, at the smallest scale on seeds that it shares with the champion."""
+
+    recipe: str = Field(description="hash of the champion's recipe with that rate")
+    change: str = Field(description="what was changed, in words: optimiser.lr x2")
+    runs: tuple[str, ...] = Field(description="run hashes, in order of seeds")
+    effect_percent: float | None = Field(
+        description="mean gain over the champion, per cent of its score; None: it diverged"
+    )
+
+
+class Retuning(Frozen):
+    """The tuning that a champion was given before an architecture or an optimiser replaced it."""
+
+    trials: tuple[TunedTrial, ...]
+    best: str | None = Field(default=None, description="change of the best trial; None: none looked better than it")
+
+
+class VaultAnswer(Frozen):
+    """What the sealed set answered about one candidate: one bit."""
+
+    number: int = Field(description="of the test that asked")
+    passed: bool
+    advisory: bool = Field(default=False, description="true where nothing but convention kept the set sealed")
+    note: str = ""
 
 
 class Verdict(Frozen):
@@ -44,6 +75,8 @@ class Verdict(Frozen):
     evidence: tuple[Evidence, ...]
     reasons: tuple[str, ...] = Field(min_length=1)
     decided_by: str = "rule:assay"
+    retuning: Retuning | None = None
+    vault: VaultAnswer | None = None
 
 
 class Multiplier(Frozen):
@@ -56,22 +89,46 @@ class Multiplier(Frozen):
     note: str = ""
 
 
+class Size(Frozen):
+    """How large an effect is, per cent of the old champion's score, with its 95% interval; None: unbounded."""
+
+    percent: float
+    low: float | None = None
+    high: float | None = None
+    pairs: int = Field(default=0, description="pairs that it was measured on")
+
+
 class Certificate(Frozen):
-    """All that a promotion rests on."""
+    """All that a promotion rests on.
+
+    The confirmation's effect was selected for being large; `remeasured` comes from a number of fresh pairs fixed in
+    advance, and `shrunken` from what all of the campaign's effects say about this one.
+    """
 
     registered: Registered
     verdict: Verdict
     effect_percent: float = Field(description="at the confirmation scale, per cent of the old champion's score")
     low_percent: float | None = None
     high_percent: float | None = None
+    remeasured: Size | None = None
+    shrunken: Size | None = None
     multipliers: tuple[Multiplier, ...]
     pooled: Multiplier | None = Field(default=None, description="geometric mean over scales inside the measured range")
     preliminary: bool = Field(description="true below three scales inside the measured range")
 
 
+class AuditStep(Frozen):
+    """A promoted change that was tested again and dropped, since it no longer held."""
+
+    dropped: int = Field(ge=1, description="the generation whose change is no longer in the champion")
+    evidence: tuple[Evidence, ...] = Field(description="the champion with the change against the champion without it")
+    reason: str = Field(min_length=1)
+
+
 class Generation(Frozen):
-    """One promoted step. Generation 0 has no certificate."""
+    """One champion. Generation 0 has neither certificate nor audit; later ones have the one or the other."""
 
     number: int = Field(ge=0)
     recipe: str = Field(description="hash of the champion recipe")
     certificate: Certificate | None = None
+    audit: AuditStep | None = None

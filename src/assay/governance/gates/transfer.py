@@ -13,7 +13,9 @@ class Transfer:
 
     def judge(self, verdict: Verdict, facts: dict[str, Any]) -> Verdict:  # noqa: ARG002 the contract of gates
         for evidence in verdict.evidence:
-            if evidence.stage in ("confirm", "measure") and (evidence.effect is None or evidence.effect <= 0):
+            if evidence.stage in ("confirm", "remeasure", "measure") and (
+                evidence.effect is None or evidence.effect <= 0
+            ):
                 pairs = f"{len(evidence.pairs)} pair{'s' if len(evidence.pairs) > 1 else ''}"
                 return downgrade(verdict, "inconclusive", f"transfer: no gain at scale '{evidence.scale}' over {pairs}")
         return verdict

@@ -20,7 +20,7 @@ def verify(lab: LabArgument = None, *, json: Json = False) -> int:
     verdicts = 0
     if bad is None:
         try:
-            verdicts = len(opened.campaign(check=True).verdicts)
+            verdicts = len(opened.campaign(check=True).every_verdict)
         except Mismatch as error:
             problem, bad = error.problem, error.entry
     if json:

@@ -69,6 +69,8 @@ class LiveScreen:
         campaign = snapshot.campaign
         tests = Table.grid(padding=(0, 2))
         for test in campaign.decider.active:
+            if test.placebo:
+                continue
             proposal = campaign.registered[test.number].proposal
             change = ", ".join(f"{key.split('.')[-1]} = {value}" for key, value in proposal.change.items())
             done = len(test.seeds.get(test.stage, []))

@@ -19,6 +19,8 @@ STAGES = {
     "half": "half-way check",
     "replicate": "replication",
     "confirm": "confirmation",
+    "retune": "retuned champion",
+    "remeasure": "fresh measurement",
     "measure": "measurement",
 }
 
