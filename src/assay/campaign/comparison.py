@@ -5,6 +5,7 @@ from typing import Any
 
 from assay.campaign.facts import evidence_facts
 from assay.campaign.lab import Lab
+from assay.campaign.matching import Match, matching
 from assay.evidence.compare import evidence_of
 from assay.evidence.planning import expected_pairs
 from assay.evidence.sequential import e_value, e_value_less, moments
@@ -22,14 +23,16 @@ HORIZON = 400
 
 
 def compare(
-    lab: Lab, old: Recipe, new: Recipe, scale: int, cap: int, executor: Executor, tick: Callable[[int, Executor], None]
-) -> dict[str, Any]:
+    lab: Lab, old: Recipe, new: Recipe, scale: int, cap: int, executor: Executor,
+    tick: Callable[[int, Executor], None], match: Match = "flops",
+) -> dict[str, Any]:  # fmt: skip
     """Train pairs one after another until e reaches 20 for better, or for worse, or for not worth having.
 
     Args:
         scale: place in the ladder.
         cap: most pairs.
         tick: called while waiting, with the number of complete pairs.
+        match: what both have the same of; the new recipe trains for longer or shorter until that is so.
 
     Returns:
         Facts: answer (`better`, `worse`, `no worthwhile difference`, `undecided`), evidence, what more it would take.
@@ -40,12 +43,13 @@ def compare(
     if old.hash == new.hash:
         raise UserError(f"both recipes are {old.hash}; there is nothing to compare")
     vocab, rung = lab.corpus().vocab, lab.config.ladder[scale]
+    means = matching(lab, old, new, rung, vocab, match, executor)
 
     def run(recipe: Recipe, i: int) -> Run:
         seed = lab.config.seed * 10**9 + 9 * 10**8 + i
         return Run(
             recipe=recipe,
-            scale=rung,
+            scale=means.scale if recipe is new else rung,
             seed=Seed(init=seed, data=seed),
             corpus=lab.config.corpus.id,
             trainer=lab.trainer(),
@@ -91,8 +95,8 @@ def compare(
     evidence = evidence_of("replicate", rung.name, pairs, scores, THRESHOLD, cap)
     more = pairs_to_answer(evidence.effect, evidence.deviation) if answer == "undecided" else None
     facts = {
-        "old": old.hash, "new": new.hash, "scale": rung.name, "answer": answer, "pairs": len(pairs),
-        "pairs_it_would_take": more, "threshold": THRESHOLD, "evidence": evidence_facts(evidence),
+        "old": old.hash, "new": new.hash, "scale": rung.name, "match": match, "arms": means.arms, "answer": answer,
+        "pairs": len(pairs), "pairs_it_would_take": more, "threshold": THRESHOLD, "evidence": evidence_facts(evidence),
     }  # fmt: skip
     with lab.store.transaction() as connection:
         append(connection, "comparison", facts)

@@ -244,6 +244,19 @@ def test_compare(lab: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_compare_matched(lab: Path, tmp_path: Path) -> None:
+    recipe = "[model]\nmlp_ratio = 8.0\n[optimiser]\nlr = 3e-4\n[data]\ncontext = 16\nbatch = 4\n"
+    (tmp_path / "wide.toml").write_text(recipe)
+    facts = json.loads(ok("compare", lab, "start", tmp_path / "wide.toml", "--pairs", "2", "--match", "all", "--json"))
+    assert [row["match"] for row in facts["matched"]] == ["flops", "tokens", "time"]
+    tokens = facts["matched"][1]["arms"]
+    assert tokens["new"]["tokens"] == pytest.approx(tokens["old"]["tokens"], rel=0.1)
+    words = ok("compare", lab, "start", tmp_path / "wide.toml", "--pairs", "2", "--match", "all")
+    assert "equal" in words
+    assert "tokens" in words
+    assert "they vary with what else the machine does" in words
+
+
 def test_compare_in_words(lab: Path, tmp_path: Path) -> None:
     (tmp_path / "faster.toml").write_text("[optimiser]\nlr = 0.004\n[data]\ncontext = 16\nbatch = 4\n")
     words = ok("compare", lab, "start", tmp_path / "faster.toml", "--pairs", "4")

@@ -1,7 +1,7 @@
 """`assay compare`."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -13,6 +13,9 @@ def compare(
     *words: Words,
     scale: Annotated[str | None, Parameter(help="A scale of the ladder; the smallest if left out.")] = None,
     pairs: Annotated[int, Parameter(help="Most pairs to train.")] = 20,
+    match: Annotated[
+        Literal["flops", "tokens", "time", "all"], Parameter(help="What both have the same of; all: side by side.")
+    ] = "flops",
     json: Json = False,
 ) -> None:
     """Is NEW better than OLD? assay compare [LAB] OLD NEW, each a recipe's TOML file, hash, champion, start or gen2.
@@ -20,12 +23,18 @@ def compare(
     Trains both with the same seeds, pair after pair, until the answer stands at the 5% level or the pairs are used up;
     then it says how many it would take. The answer stands alone: it promotes nothing.
 
+    At a scale both get the same compute. With --match tokens or time NEW trains for as many tokens, or for as long, as
+    OLD does there; equal time rests on measured step times, which are noisy where other programs run. --match all asks
+    all three side by side, each at its own 5%.
+
     Examples:
 
         assay compare mylab old.toml new.toml
         assay compare mylab start champion --scale medium --pairs 8
+        assay compare mylab start champion --match all --json
     """
     from assay.campaign.comparison import compare as run_comparison
+    from assay.campaign.matching import MATCHES
     from assay.interfaces.cli.progress import pair_progress
     from assay.spec.registry import load
 
@@ -43,21 +52,53 @@ def compare(
     executor = load("executor", lab.config.execution.executor)(
         workers=lab.workers(), weights=lab.config.corpus.score_weights
     )
+    rows: list[dict[str, Any]] = []
     try:
-        with pair_progress(pairs, quiet=json or not sys.stderr.isatty()) as tick:
-            facts = run_comparison(lab, old, new, rung, pairs, executor, tick)
+        for matched in MATCHES if match == "all" else (match,):
+            with pair_progress(pairs, quiet=json or not sys.stderr.isatty()) as tick:
+                rows.append(run_comparison(lab, old, new, rung, pairs, executor, tick, matched))
     finally:
         executor.close()
     if json:
-        print_json(facts)
-        return
+        print_json({"old": old.hash, "new": new.hash, "matched": rows} if match == "all" else rows[0])
+    elif match == "all":
+        _show_all(rows)
+    else:
+        _show(rows[0])
+
+
+WORDS = {
+    "better": "Yes: NEW is better.", "worse": "No: NEW is worse.",
+    "no worthwhile difference": "No: any gain is smaller than the least effect worth having (evidence.min_effect).",
+    "undecided": "Not decided.",
+}  # fmt: skip
+NAMES = {"flops": "compute", "tokens": "tokens", "time": "time"}
+
+
+def _show_all(rows: list[dict[str, Any]]) -> None:
+    """One line for each way of being fair."""
+    print(f"NEW against OLD at '{rows[0]['scale']}', bits per byte saved; each line is a question of its own.")
+    print(f"  {'equal':8}  {'effect':>9}  {'95% interval':20}  {'e':>8}  pairs  {'NEW / OLD tokens, time':22}  answer")
+    for row in rows:
+        evidence, old, new = row["evidence"], row["arms"]["old"], row["arms"]["new"]
+        effect = evidence["effect_percent"]
+        time = f"{new['seconds'] / old['seconds']:.2f}" if new["seconds"] and old["seconds"] else "?"
+        ratios = f"{new['tokens'] / old['tokens']:.2f}, {time}"
+        print(
+            f"  {NAMES[row['match']]:8}  {'diverged' if effect is None else f'{effect:+.3f}%':>9}  "
+            f"{interval(evidence['low_percent'], evidence['high_percent']):20}  {evidence['e_value']:>8.3g}  "
+            f"{row['pairs']:5}  {ratios:22}  {row['answer']}"
+        )
+    print("  Equal time rests on step times measured here; they vary with what else the machine does.")
+
+
+def _show(facts: dict[str, Any]) -> None:
     evidence = facts["evidence"]
-    words_of = {
-        "better": "Yes: NEW is better.", "worse": "No: NEW is worse.",
-        "no worthwhile difference": "No: any gain is smaller than the least effect worth having (evidence.min_effect).",
-        "undecided": "Not decided.",
-    }  # fmt: skip
-    print(words_of[facts["answer"]])
+    print(WORDS[facts["answer"]])
+    if facts["match"] != "flops":
+        old, new = facts["arms"]["old"], facts["arms"]["new"]
+        print(f"  matched  equal {NAMES[facts['match']]}: NEW trains {new['steps']:,} steps, {new['tokens']:,} tokens, "
+              f"{new['flops']:.3g} FLOPs; OLD {old['steps']:,}, {old['tokens']:,}, {old['flops']:.3g}")  # fmt: skip
     if evidence["effect_percent"] is None:
         print(f"  NEW diverged (run {evidence['pairs'][-1]['candidate']}).")
         return

@@ -39,6 +39,9 @@ GROUPS = (
     ("recipe", "Show and compare recipes.", (("show", "recipe:show", "Print a recipe as TOML."),
                                              ("diff", "recipe:diff", "Show the fields in which two recipes differ."))),
     ("ledger", "The append-only history.", (("verify", "ledger:verify", "Check every entry and every decision."),)),
+    ("evidence", "Tests on tables of results.", (
+        ("shrink", "shrink:shrink", "What is left of measured effects once luck is taken off?"),
+    )),
 )  # fmt: skip
 #: Commands whose words depend on each other, so that their usage cannot be read off their parameters.
 USAGE = {
