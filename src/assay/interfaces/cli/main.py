@@ -42,6 +42,9 @@ GROUPS = (
     ("evidence", "Tests on tables of results.", (
         ("shrink", "shrink:shrink", "What is left of measured effects once luck is taken off?"),
     )),
+    ("law", "Scaling laws from tables of runs.", (
+        ("fit", "law:fit", "Fit loss as a function of parameters and tokens."),
+    )),
 )  # fmt: skip
 #: Commands whose words depend on each other, so that their usage cannot be read off their parameters.
 USAGE = {

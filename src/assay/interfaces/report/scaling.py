@@ -1,0 +1,103 @@
+"""Pictures of scaling laws: loss against compute with the fit and its interval, multipliers by scale."""
+
+import math
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from assay.evidence.scaling.law import Law, best_sizes, losses
+from assay.interfaces.report import plot, wording
+from assay.interfaces.report.html import Content
+from assay.interfaces.report.picture import Panel, band, picture
+from assay.interfaces.report.plot import Axis
+
+#: Points of a drawn curve.
+_STEPS = 60
+
+
+def decades(axis: Axis, most: int = 8) -> list[tuple[float, str]]:
+    """Ticks of a logarithmic axis at powers of ten; at 1, 2 and 5 times them where there is room."""
+    first, last = math.floor(math.log10(axis.low)), math.ceil(math.log10(axis.high))
+    for factors in ((1, 2, 5), (1, 3), (1,)):
+        found = [f * 10.0**p for p in range(first, last + 1) for f in factors if axis.low <= f * 10.0**p <= axis.high]
+        if len(found) <= most:
+            break
+    else:
+        powers = list(range(first, last + 1))
+        found = [10.0**p for p in powers[:: math.ceil(len(powers) / most)] if axis.low <= 10.0**p <= axis.high]
+    return [(axis.at(tick), _size(tick)) for tick in found]
+
+
+def _size(value: float) -> str:
+    return f"{value:g}" if 1e-3 <= value < 1e4 else wording.scientific(value, 1)
+
+
+def loss_ticks(axis: Axis) -> list[tuple[float, str]]:
+    """Round ticks of losses, with the decimals that tell them apart."""
+    ticks = axis.ticks(5)
+    return [(axis.at(tick), f"{tick:.{plot.tick_digits(ticks)}f}") for tick in ticks]
+
+
+def compute_range(low: float, high: float) -> list[float]:
+    """Computes at even steps of the logarithm."""
+    return [float(value) for value in np.geomspace(low, high, _STEPS)]
+
+
+def law_picture(law: Law, marked: Collection[int]) -> str:
+    """Loss against compute with the least loss that the law gives, and how far each run lies off the law.
+
+    Args:
+        law: fitted.
+        marked: lines of the runs to point out.
+    """
+    runs = law.runs
+    x = plot.axis_around([float(v) for v in runs.flops], log=True)
+    compute = np.array(compute_range(x.low, x.high))
+    low, high = np.quantile(_least(law.resampled, compute), [0.025, 0.975], axis=0)
+    middle = _least(law.parameters[None], compute)[0]
+    y = plot.axis_around([*(float(v) for v in runs.loss), *(float(v) for v in middle)])
+    across = [x.at(c) for c in compute]
+    marks: list[Content] = [
+        plot.curves(
+            band(zip(across, map(y.at, low), map(y.at, high), strict=True), "95% interval", class_="band"),
+            plot.polyline(zip(across, map(y.at, middle), strict=True), "least loss for the compute", class_="curve"),
+        )
+    ]
+    ratio = plot.axis_around([float(v) for v in runs.ratio], log=True)
+    off = 100 * law.residuals
+    z = plot.axis_around([*(float(v) for v in off), 0.0])
+    rest: list[Content] = [plot.line(0, z.at(0), 100, z.at(0), class_="zero")]
+    for i, line in enumerate(runs.lines):
+        shape, kind = (1, "mark bad") if line in marked else (0, "mark faint")
+        hover = (
+            f"line {line}: {wording.significant(float(runs.params[i]))} parameters, "
+            f"{wording.significant(float(runs.tokens[i]))} tokens, loss {runs.loss[i]:.4f}, {off[i]:+.2f}% off the law"
+        )
+        marks.append(plot.marker(shape, x.at(float(runs.flops[i])), y.at(float(runs.loss[i])), hover, class_=kind))
+        rest.append(plot.marker(shape, ratio.at(float(runs.ratio[i])), z.at(float(off[i])), hover, class_=kind))
+    legend = [("run", "faint", 0), ("influential run", "bad", 1)] if marked else [("run", "faint", 0)]
+    low_end, high_end = law.interval("exponent")
+    text = (
+        f"Above: every run, and the curve of least loss for its compute under the fitted law, with its 95% interval. "
+        f"Below: how far each run lies off the law. The best size grows as compute to the power "
+        f"{law.exponent:.3f} ({low_end:.3f} to {high_end:.3f})."
+    )
+    ticks = z.ticks(4)
+    return picture(
+        "Loss against compute, and the fitted law", text,
+        [
+            Panel(marks, decades(x), loss_ticks(y), "training compute, FLOPs", "loss", legend),
+            Panel(rest, decades(ratio), [(z.at(t), f"{t:+.{plot.tick_digits(ticks)}f}%") for t in ticks],
+                  "tokens per parameter", "measured less predicted loss", height=170),
+        ],
+    )  # fmt: skip
+
+
+def _least(parameters: np.ndarray, compute: np.ndarray) -> np.ndarray:
+    params, tokens = best_sizes(parameters, compute)
+    return losses(parameters, params, tokens)
+
+
+def span(values: Sequence[float]) -> tuple[float, float]:
+    """The least and the most."""
+    return min(values), max(values)

@@ -1,0 +1,90 @@
+"""`assay law`: what it prints, for people and for programs, and what it refuses."""
+
+import json
+import math
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.evidence.scaling.planted import CHINCHILLA, runs, table, with_chinchilla
+
+from .helpers import assay
+from .test_bad_input import refused
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tables")
+    table(folder / "runs.csv", runs(noise=0.004, seed=4, sides=6))
+    return folder
+
+
+def test_fit_prints_what_programs_need(tables: Path) -> None:
+    found = assay("law", "fit", tables / "runs.csv", "--json", "--predict", "params=1e9,tokens=2e10").json
+    assert {"A", "B", "E", "alpha", "beta", "ci", "compute_exponent", "influential", "n"} <= set(found)
+    assert set(found["ci"]) == {"A", "B", "E", "alpha", "beta"}
+    for name, (low, high) in found["ci"].items():
+        assert low <= found[name] <= high
+    assert found["compute_exponent"]["lo"] <= found["compute_exponent"]["value"] <= found["compute_exponent"]["hi"]
+    assert found["n"] == 36
+    (prediction,) = found["predictions"]
+    assert prediction["lo"] < prediction["loss"] < prediction["hi"]
+    assert prediction["refused"] is None
+
+
+@with_chinchilla
+def test_chinchilla_from_the_command_line() -> None:
+    expected = json.loads((CHINCHILLA.parent / "expected.json").read_text())["recomputed"]
+    found = assay("law", "fit", CHINCHILLA, "--json", "--drop-lowest-ratio", "5").json
+    assert found["n"] == 240
+    assert found["alpha"] == pytest.approx(expected["alpha"], abs=0.005)
+    assert found["beta"] == pytest.approx(expected["beta"], abs=0.005)
+    assert found["A"] == pytest.approx(expected["A"], rel=0.05)
+    assert found["B"] == pytest.approx(expected["B"], rel=0.10)
+
+
+def test_fit_reads_to_a_person_and_draws(tables: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "law.svg"
+    done = assay("law", "fit", tables / "runs.csv", "--svg", picture, "--method", "projection")
+    assert done.code == 0, done.err
+    for word in ("compute exponent", "95% interval", "huber", "alpha"):
+        assert word in done.out
+    marks = ET.parse(picture).getroot().iter("{http://www.w3.org/2000/svg}path")
+    assert sum("mark" in mark.get("class", "") for mark in marks) >= 2 * 36
+
+
+def test_predictions_far_away_are_refused(tables: Path, tmp_path: Path) -> None:
+    points = tmp_path / "points.csv"
+    points.write_text("params,tokens\n1e9,1e10\n1e14,1e16\n")
+    near, far = assay("law", "fit", tables / "runs.csv", "--json", "--predict", points).json["predictions"]
+    assert near["refused"] is None
+    assert "beyond" in far["refused"]
+    assert far["loss"] is None
+    text = assay("law", "fit", tables / "runs.csv", "--predict", "params=1e14,tokens=1e16").out
+    assert "refused: " in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--predict", "params=7e9"], "params=7e9,tokens=1.4e11"),
+        (["--predict", "params=7e9,tokens=-1"], "above zero"),
+        (["--predict", "nowhere.csv"], "no such file"),
+        (["--group", "family"], "no column 'family'"),
+        (["--drop-lowest-ratio", "31"], "at least 6"),
+        (["--svg", "nowhere/law.svg"], "no folder"),
+    ],
+)
+def test_fit_refuses_in_one_sentence(tables: Path, words: list[str], said: str) -> None:
+    refused(assay("law", "fit", tables / "runs.csv", *words), said)
+
+
+def test_a_score_in_place_of_a_loss_is_refused(tmp_path: Path) -> None:
+    rows = runs(sides=4)
+    lines = ["params,tokens,loss"]
+    lines += [f"{p},{t},{math.exp(-v)}" for p, t, v in zip(rows.params, rows.tokens, rows.loss, strict=True)]
+    (tmp_path / "scores.csv").write_text("\n".join(lines))
+    refused(assay("law", "fit", tmp_path / "scores.csv", "--json"), "rises with compute")
+    assert np.all(np.isfinite(rows.loss))
