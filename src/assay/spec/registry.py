@@ -36,6 +36,11 @@ REGISTRY: dict[str, dict[str, str]] = {
         "limits": "assay.governance.gates.limits:Limits",
         "transfer": "assay.governance.gates.transfer:Transfer",
     },
+    "mixture_regressor": {  # from mixture weights to a loss, with uncertainty; the first is the default
+        "gp": "assay.evidence.mixtures.gp:GaussianProcess",
+        "linear": "assay.evidence.mixtures.linear:Linear",
+        "lightgbm": "assay.evidence.mixtures.boosting:Boosting",
+    },
 }
 
 
