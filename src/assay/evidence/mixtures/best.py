@@ -65,8 +65,8 @@ def best_mixture(regression: Regressor, trained: Floats, limits: Limits, seed: i
         trained: mixtures that were measured, shape (rows, domains).
 
     Returns:
-        The best mixture that the data support, and, where it is another, the one that the regression alone would choose,
-        out where it knows next to nothing.
+        The best mixture that the data support, and, where it is another, the one that the regression alone would
+        choose, out where it knows next to nothing.
     """
     neighbours = hellinger(trained, trained)
     np.fill_diagonal(neighbours, np.inf)
@@ -152,7 +152,7 @@ def _polish(regression: Regressor, point: Floats, limits: Limits) -> Floats:
     """Follow the gradient of the mean from a mixture, by sequential quadratic programming on the square roots."""
     from scipy import optimize  # pyright: ignore[reportMissingTypeStubs]
 
-    minimise = cast("Callable[..., Any]", optimize.minimize)
+    minimise = cast("Any", optimize).minimize
     step = 1e-5 * np.eye(len(point))
     scale = float(np.ptp(regression.predict(np.eye(len(point))).mean)) or 1.0
 
@@ -166,10 +166,16 @@ def _polish(regression: Regressor, point: Floats, limits: Limits) -> Floats:
         up, down = np.split(means[1:], 2)
         return float(means[0]), (up - down) / 2e-5
 
+    def off(roots: Floats) -> float:
+        return float(roots @ roots) - 1
+
+    def off_slope(roots: Floats) -> Floats:
+        return 2 * roots
+
     found = minimise(
         value, np.sqrt(point), jac=True, method="SLSQP",
         bounds=list(zip(np.sqrt(limits.low), np.sqrt(limits.high), strict=True)),
-        constraints={"type": "eq", "fun": lambda roots: roots @ roots - 1, "jac": lambda roots: 2 * roots},
+        constraints={"type": "eq", "fun": off, "jac": off_slope},
         options={"maxiter": 100, "ftol": 1e-10},
     )  # fmt: skip
     return mixtures(np.asarray(found.x)) if np.all(np.isfinite(found.x)) and np.any(found.x) else point

@@ -1,7 +1,7 @@
 """Gradient-boosted trees by LightGBM (Ke et al. 2017), with RegMix's settings. Needs the extra `assay[lightgbm]`.
 
-Trees have no uncertainty of their own. The rows are cut into folds, each fold is predicted by trees that never saw it, and
-the spread of those errors together with the spread between the folds' models is the uncertainty (in the manner of
+Trees have no uncertainty of their own. The rows are cut into folds, each fold is predicted by trees that never saw it,
+and the spread of those errors together with the spread between the folds' models is the uncertainty (in the manner of
 the jackknife+: Barber et al. 2021, "Predictive inference with the jackknife+").
 """
 

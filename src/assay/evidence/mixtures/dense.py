@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy import linalg  # pyright: ignore[reportMissingTypeStubs]
 
 Floats = NDArray[np.float64]
-_cholesky = cast("Callable[..., Floats]", linalg.cholesky)
-_cho_solve = cast("Callable[[tuple[Any, bool], Any], Floats]", linalg.cho_solve)
+_linalg = cast("Any", linalg)
+_cholesky: Callable[..., Floats] = _linalg.cholesky
+_cho_solve: Callable[[tuple[Floats, bool], Floats], Floats] = _linalg.cho_solve
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,8 @@ def informative(
         aim: "learn" what all mixtures lead to, or find the "best" one.
 
     Returns:
-        Mixtures, shape (count, domains), with four decimals, and the share of the mean posterior variance over the space
-        that measuring them all would take away.
+        Mixtures, shape (count, domains), with four decimals, and the share of the mean posterior variance over the
+        space that measuring them all would take away.
 
     Raises:
         UserError: the regression has no covariances.
@@ -80,12 +80,12 @@ def informative(
         raise UserError("this regressor has no covariances to design from; fit the model with `--regressor gp`")
     noise = float(np.mean(prediction.sd**2 - prediction.sd_mean**2))
     before = float(np.trace(covariance))
+    chosen: list[int] = []
     if aim == "best":
         chosen = _thompson(rng, prediction.mean, covariance, count)
         for place in chosen:
             covariance = _measured(covariance, place, noise)
     else:
-        chosen = []
         for _ in range(count):
             # What measuring a candidate takes off the variance of all the others together.
             worth = np.einsum("ij,ij->j", covariance, covariance) / (np.diag(covariance) + noise)

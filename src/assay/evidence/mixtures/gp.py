@@ -1,18 +1,17 @@
 """Gaussian process with automatic relevance determination on the square roots of the weights: the default.
 
-Square roots, because a loss changes most while a domain's weight is small: the first per cent of a domain teaches more
-than the tenth. Straight distance between square roots is Hellinger's distance between mixtures. Each domain has a length
-scale of its own ("automatic relevance determination"; Neal 1996, "Bayesian Learning for Neural Networks"): a domain that
-does not matter gets a long one. The kernel is Matérn's with ν = 5/2 (Rasmussen & Williams 2006, equation 4.17): twice
-differentiable, as smooth as losses are and less rash than the squared exponential. The mean is one unknown constant,
-integrated out (`dense.py`); a linear trend besides did not raise the marginal likelihood on RegMix's tables.
+Square roots, because a loss changes most while a domain's weight is small: the first per cent of a domain teaches
+more than the tenth. Straight distance between square roots is Hellinger's distance between mixtures. Each domain has a
+length scale of its own ("automatic relevance determination"; Neal 1996, "Bayesian Learning for Neural Networks"): a
+domain that does not matter gets a long one. The kernel is Matérn's with ν = 5/2 (Rasmussen & Williams 2006, equation
+4.17): twice differentiable, and less rash than the squared exponential. The mean is one unknown constant, integrated
+out (`dense.py`); a linear trend besides did not raise the marginal likelihood on RegMix's tables.
 
 Length scales, signal and noise maximise the marginal likelihood, with weak log-normal priors on them, which matter only
 where rows are few (about as many as domains). Analytic gradients, several starts. The values are standardised.
 """
 
 import math
-from collections.abc import Callable
 from typing import Any, Self, cast
 
 import numpy as np
@@ -48,7 +47,7 @@ class GaussianProcess:
         """Maximise the marginal likelihood; see `Regressor.fit`."""
         from scipy import optimize  # pyright: ignore[reportMissingTypeStubs]
 
-        minimise = cast("Callable[..., Any]", optimize.minimize)
+        minimise = cast("Any", optimize).minimize
         points = np.sqrt(weights)
         centre, unit = _standard(values)
         standardised = (values - centre) / unit

@@ -1,13 +1,12 @@
 """Linear regression on the weights, with conjugate uncertainty: the simplest thing that could work, to compare with.
 
-Value = constant + Σ (effect of a domain × its weight) + noise. The effects are Gaussian with a common deviation, in units
-of the noise, that maximises the marginal likelihood (ridge regression with its penalty chosen by the data; MacKay 1992,
-"Bayesian Interpolation"); the constant has a flat prior and the noise's variance the prior 1/σ², so that both are
+Value = constant + Σ (effect of a domain × its weight) + noise. The effects are Gaussian with a common deviation, in
+units of the noise, that maximises the marginal likelihood (ridge regression with its penalty chosen by the data; MacKay
+1992, "Bayesian Interpolation"); the constant has a flat prior and the noise's variance the prior 1/σ², so that both are
 integrated out and predictions are Student's t (Gelman et al., "Bayesian Data Analysis", chapter 14).
 """
 
 import math
-from collections.abc import Callable
 from typing import Any, Self, cast
 
 import numpy as np
@@ -39,7 +38,7 @@ class Linear:
         """Choose the size of the effects by marginal likelihood; see `Regressor.fit`."""
         from scipy import optimize  # pyright: ignore[reportMissingTypeStubs]
 
-        minimise = cast("Callable[..., Any]", optimize.minimize_scalar)
+        minimise = cast("Any", optimize).minimize_scalar
         centre, unit = _scales(weights)
         points = (weights - centre) / unit
         rest = values - values.mean()

@@ -85,8 +85,8 @@ def project(points: Floats, limits: Limits) -> Floats:
     Euclid's projection onto a simplex with bounds: all weights are shifted by one number and cut off at their limits;
     the number is found by bisection.
     """
-    below = (points - limits.high).min(axis=1)
-    above = (points - limits.low).max(axis=1)
+    below: Floats = np.asarray((points - limits.high).min(axis=1))
+    above: Floats = np.asarray((points - limits.low).max(axis=1))
     for _ in range(60):
         middle = (below + above) / 2
         much = np.clip(points - middle[:, None], limits.low, limits.high).sum(axis=1) > 1
@@ -105,8 +105,8 @@ def scatter(rng: np.random.Generator, centres: Floats, strengths: Floats, count:
     chosen = centres[rng.integers(len(centres), size=count)]
     strength = strengths[rng.integers(len(strengths), size=count)]
     shapes = strength[:, None] * (0.98 * chosen + 0.02 / domains)
-    drawn = rng.standard_gamma(np.maximum(shapes, 1e-3))
-    total = drawn.sum(axis=1, keepdims=True)
+    drawn = np.asarray(rng.standard_gamma(np.maximum(shapes, 1e-3)), dtype=np.float64)
+    total = np.asarray(drawn.sum(axis=1, keepdims=True))
     return np.where(total > 0, drawn / np.maximum(total, 1e-300), chosen)
 
 

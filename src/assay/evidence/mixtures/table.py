@@ -23,7 +23,9 @@ TOTALS = (1.0, 100.0)
 #: Relative deviation of a row's sum that is always taken for rounding.
 LEAST_TOLERANCE = 0.005
 #: Relative deviation of a row's sum that never is.
-MOST_TOLERANCE = 0.1
+MOST_TOLERANCE = 0.05
+#: A set of columns with a common beginning of names may be off by 1/ALIKE times as much as another and still win.
+ALIKE = 0.3
 #: Fewest rows that a regression is fitted to.
 LEAST_ROWS = 4
 
@@ -62,15 +64,7 @@ def training_table(
         table = join(table, losses, on, notes)
     names = _targets(table, targets)
     others = [name for name in table.columns if name not in names and not (losses is not None and name == on)]
-    if weights is not None:
-        domains = fnmatch.filter(others, weights)
-        if len(domains) < 2:
-            raise UserError(
-                f"{table.path}: {len(domains) or 'no'} column{'s' * (not domains)} match{'es' * bool(domains)} "
-                f"--weights '{weights}', and a mixture has at least two; the columns are: {', '.join(table.columns)}"
-            )
-    else:
-        domains = find_domains(table, others)
+    domains = find_domains(table, others) if weights is None else named_domains(table, others, weights)
     shares = shares_of(table, domains)
     measured = {name: table.numbers(name) for name in names}
     shares, measured = _without_copies(table, shares, measured, notes)
@@ -108,8 +102,8 @@ def join(left: Table, right: Table, on: str, notes: list[str]) -> Table:
         ) else None  # fmt: skip
         if doubled is not None:
             raise UserError(
-                f"{table.path}, line {table.rows[doubled]}: '{keys[doubled]}' stands a second time in column '{on}', so "
-                f"rows cannot be joined by it"
+                f"{table.path}, line {table.rows[doubled]}: '{keys[doubled]}' stands a second time in column '{on}', "
+                f"so rows cannot be joined by it"
             )
         places.append({key: place for place, key in enumerate(keys)})
     shared = [name for name in right.columns if name != on and name in left.columns]
@@ -151,47 +145,74 @@ def _targets(table: Table, patterns: Sequence[str]) -> list[str]:
 # ------------------------------------------------------------------------------------------ which are weights
 
 
+def named_domains(table: Table, names: Sequence[str], pattern: str) -> list[str]:
+    """The columns among `names` that match a pattern. Raises `UserError` if they are fewer than two."""
+    domains = fnmatch.filter(names, pattern)
+    if len(domains) < 2:
+        found = f"only '{domains[0]}'" if domains else "no column"
+        raise UserError(
+            f"{table.path}: --weights '{pattern}' matches {found}, and a mixture has at least two domains; the columns "
+            f"are: {', '.join(table.columns)}"
+        )
+    return domains
+
+
 def find_domains(table: Table, names: Sequence[str]) -> list[str]:
     """The columns among `names` that are mixture weights: every row of them adds up to one, or to 100.
 
-    Tried in this order: all numeric columns; those that share a beginning of their names; the longest run of
-    neighbouring columns; the subset that least squares points to. Constant columns count only where the rest needs
-    them. Columns of zeros are domains where they stand among the domains or are named like them.
+    Tried are all numeric columns, those that share a beginning of their names, runs of neighbouring columns, and the
+    subset that least squares points to. Of the sets within what rounding explains the closest one is taken, with
+    some favour for a common beginning. Constant columns count only where the rest needs them. Columns of
+    zeros are domains where they stand among the domains or are named like them.
 
     Raises:
         UserError: no set of columns adds up; says which comes nearest.
     """
     numeric = {name: column for name in names if (column := _finite(table, name)) is not None}
+    zero = [name for name, column in numeric.items() if not column.any()]
     nearest: tuple[float, list[str], Floats] | None = None
-    for total in TOTALS:
-        fitting = [name for name, column in numeric.items() if np.abs(column).max() <= total * (1 + LEAST_TOLERANCE)]
-        zero = [name for name in fitting if not numeric[name].any()]
-        varying = [name for name in fitting if np.ptp(numeric[name]) > 0]
-        constant = [name for name in fitting if name not in zero and name not in varying]
-        for pool in (varying, [name for name in fitting if name in varying or name in constant]):
+    for constants in (False, True):
+        for total in TOTALS:
+            pool = [name for name, column in numeric.items() if _may_be_weight(column, total, constants)]
+            accepted: list[tuple[float, list[str]]] = []
             for chosen in _candidates(pool, numeric, total):
                 sums = _sums(numeric, chosen)
-                off = float(np.abs(sums / total - 1).max())
-                if off <= _tolerance(table, chosen, total) and (
-                    varying == [] or np.ptp(_matrix(numeric, chosen), 0).any()
-                ):
-                    return _with_zeros(list(names), chosen, zero)
-                if nearest is None or off < nearest[0]:
-                    nearest = off, chosen, sums
+                off = np.abs(sums / total - 1)
+                if off.max() <= _tolerance(table, chosen, total):
+                    favour = ALIKE if _common_beginning(chosen) else 1.0
+                    accepted.append((favour * float(np.sqrt(np.mean(off**2))), chosen))
+                if nearest is None or off.max() < nearest[0]:
+                    nearest = float(off.max()), chosen, sums
+            if accepted:
+                least = min(off for off, _ in accepted)
+                # Of sets that differ in the last bits only, the largest.
+                best = max((chosen for off, chosen in accepted if off <= least + 1e-9), key=len)
+                return _with_zeros(list(names), best, zero)
     broken = [name for name in names if name not in numeric and _mostly_numbers(table, name)]
     if broken:
         table.numbers(broken[0])  # says what is wrong with it
     if nearest is None:
         raise UserError(
-            f"{table.path}: there are no two numeric columns between 0 and 1 besides the target, so no mixture weights; "
-            f"the columns are: {', '.join(table.columns)}"
+            f"{table.path}: there are no two numeric columns between 0 and 1 besides the target, so no mixture "
+            f"weights; the columns are: {', '.join(table.columns)}"
         )
     _, chosen, sums = nearest
+    total = min(TOTALS, key=lambda total: float(np.abs(sums / total - 1).max()))
+    worst = table.rows[int(np.abs(sums - total).argmax())]
     raise UserError(
         f"{table.path}: no set of columns adds up to 1 in every row; nearest come {_listed(chosen)}, which add up to "
-        f"{sums.min():.4g} to {sums.max():.4g} (line {table.rows[int(np.abs(sums - np.median(sums)).argmax())]} is farthest "
-        f"from the rest); correct the rows, or name the columns with --weights"
+        f"{sums.min():.4g} to {sums.max():.4g} (line {worst} is farthest off); correct the rows, or name the columns with "
+        f"--weights"
     )
+
+
+def _may_be_weight(column: Floats, total: float, constants: bool) -> bool:
+    """Whether a column can be one of several weights: within the total, and not constant unless that is asked for."""
+    if np.abs(column).max() > total * (1 + LEAST_TOLERANCE):
+        return False
+    if np.ptp(column) > 0:
+        return True
+    return constants and 0 < abs(column[0]) < total * (1 - LEAST_TOLERANCE)
 
 
 def _candidates(names: Sequence[str], numeric: Mapping[str, Floats], total: float) -> list[list[str]]:
@@ -246,10 +267,9 @@ def _common_beginning(names: Sequence[str]) -> str:
 def _finite(table: Table, name: str) -> Floats | None:
     """A column as numbers; None if an entry is none, or not finite."""
     try:
-        column = np.array([float(entry) for entry in table.text(name)])
-    except ValueError:
+        return table.numbers(name)
+    except UserError:
         return None
-    return column if bool(np.isfinite(column).all()) else None
 
 
 def _mostly_numbers(table: Table, name: str) -> bool:
@@ -274,7 +294,9 @@ def _sums(numeric: Mapping[str, Floats], names: Sequence[str]) -> Floats:
 def _tolerance(table: Table, names: Sequence[str], total: float) -> float:
     """Relative deviation from the total that rounding of the entries can explain."""
     decimals = max(_decimals(entry) for name in names for entry in table.columns[name])
-    return min(MOST_TOLERANCE, max(LEAST_TOLERANCE, len(names) * 0.5 * 10.0**-decimals / total))
+    # A rounded entry is off by up to half a unit: a deviation of 1/√12 units; the sum is within four of its own.
+    rounding = 10.0**-decimals * math.sqrt(len(names) / 12)
+    return min(MOST_TOLERANCE, max(LEAST_TOLERANCE, 4 * rounding / total))
 
 
 def _decimals(entry: str) -> int:
@@ -311,8 +333,8 @@ def shares_of(table: Table, domains: Sequence[str]) -> Floats:
     if len(below):
         row, column = (int(place) for place in below[0])
         raise UserError(
-            f"{table.path}, line {table.rows[row]}: the weight of '{domains[column]}' is {matrix[row, column]:g}; weights "
-            f"are zero or more"
+            f"{table.path}, line {table.rows[row]}: the weight of '{domains[column]}' is {matrix[row, column]:g}; "
+            f"weights are zero or more"
         )
     sums = np.asarray(matrix.sum(axis=1))
     total = 100.0 if np.median(sums) > 10 else 1.0

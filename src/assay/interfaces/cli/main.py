@@ -45,6 +45,12 @@ GROUPS = (
     ("law", "Scaling laws from tables of runs.", (
         ("fit", "law:fit", "Fit loss as a function of parameters and tokens."),
     )),
+    ("mixture", "Mixture weights and what they lead to.", (
+        ("fit", "mixture:fit", "Fit losses as functions of mixture weights."),
+        ("predict", "mixture:predict", "Predict losses of mixtures, with uncertainty."),
+        ("best", "mixture:best", "Find the mixture with the least predicted loss."),
+        ("design", "mixture:design", "Choose the mixtures to train next."),
+    )),
 )  # fmt: skip
 #: Commands whose words depend on each other, so that their usage cannot be read off their parameters.
 USAGE = {

@@ -92,3 +92,21 @@ def run_progress(quiet: bool) -> Generator[Callable[[Progress], None]]:
             bars.update(task, completed=progress.step, total=progress.steps, description=loss, curve=curve)
 
         yield tick
+
+
+@contextmanager
+def target_progress(targets: int, quiet: bool) -> Generator[Callable[[str], None]]:
+    """A callback (name of the target just fitted) that shows a mixture model being fitted."""
+    if quiet:
+        yield lambda _name: None
+        return
+    from rich import progress as rich
+    from rich.console import Console
+
+    columns = (
+        rich.SpinnerColumn(), rich.TextColumn("fitting"), rich.BarColumn(), rich.MofNCompleteColumn(),
+        rich.TimeRemainingColumn(), rich.TextColumn("{task.description}"),
+    )  # fmt: skip
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("", total=targets)
+        yield lambda name: bars.update(task, advance=1, description=f"{name} done")

@@ -1,0 +1,61 @@
+"""A lab's own runs on different mixtures, as the table that a mixture regression is fitted to."""
+
+from collections import defaultdict
+from typing import Any
+
+from assay.campaign.lab import Lab
+from assay.evidence.tables import Table
+from assay.spec.errors import UserError
+
+#: Beginning of the weight columns' names; the domains' scores go by the domains' own.
+WEIGHT = "weight/"
+
+
+def mixture_runs(lab: Lab, scale: str | None = None) -> tuple[Table, list[str]]:
+    """Finished runs at one scale that differ in nothing but mixture and seeds.
+
+    Of several recipes (mixture aside) the one with most different mixtures is taken, because other changes would be
+    mistaken for the mixture's work.
+
+    Args:
+        scale: name of a rung; the smallest if left out.
+
+    Returns:
+        One row a run: weight/DOMAIN, DOMAIN (its score in bits per byte) and `score`; and notes on what was left out.
+
+    Raises:
+        UserError: no such scale, or no two mixtures were trained there.
+    """
+    names = [rung.name for rung in lab.config.ladder]
+    if scale is not None and scale not in names:
+        raise UserError(f"no scale is called '{scale}'; the ladder has: {', '.join(names)}")
+    scale = scale or names[0]
+    tokens = lab.corpus().train_tokens()
+    recipes = {**lab.store.recipes(), lab.config.start.hash: lab.config.start}
+    groups: defaultdict[str, list[tuple[dict[str, float], dict[str, Any]]]] = defaultdict(list)
+    for row in lab.store.run_rows():
+        if row["scale"] != scale or row["status"] != "finished" or row["recipe"] not in recipes:
+            continue
+        recipe = recipes[row["recipe"]]
+        given = recipe.data.mixture or {name: float(count) for name, count in tokens.items()}
+        total = sum(given.values())
+        weights = {name: given.get(name, 0.0) / total for name in tokens}
+        rest = recipe.model_copy(update={"stream": 0, "data": recipe.data.model_copy(update={"mixture": None})})
+        groups[rest.hash].append((weights, row))
+    chosen = max(groups.values(), key=_mixtures, default=[])
+    if _mixtures(chosen) < 2:
+        raise UserError(
+            f"{lab.folder}: no recipe was trained on two different mixtures at '{scale}'; propose changes of "
+            f"data.mixture first, or name another --scale"
+        )
+    columns = {WEIGHT + name: tuple(repr(weights[name]) for weights, _ in chosen) for name in tokens}
+    columns |= {name: tuple(repr(row["domains"].get(name, "")) for _, row in chosen) for name in tokens}
+    columns["score"] = tuple(repr(row["score"]) for _, row in chosen)
+    left = sum(map(len, groups.values())) - len(chosen)
+    notes = [f"{left} runs at '{scale}' left out: their recipes differ in more than the mixture"] if left else []
+    return Table(lab.folder, columns, tuple(range(1, len(chosen) + 1))), notes
+
+
+def _mixtures(group: list[tuple[dict[str, float], dict[str, Any]]]) -> int:
+    """How many different mixtures there are."""
+    return len({tuple(weights.values()) for weights, _ in group})
