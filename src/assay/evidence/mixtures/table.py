@@ -201,8 +201,8 @@ def find_domains(table: Table, names: Sequence[str]) -> list[str]:
     worst = table.rows[int(np.abs(sums - total).argmax())]
     raise UserError(
         f"{table.path}: no set of columns adds up to 1 in every row; nearest come {_listed(chosen)}, which add up to "
-        f"{sums.min():.4g} to {sums.max():.4g} (line {worst} is farthest off); correct the rows, or name the columns with "
-        f"--weights"
+        f"{sums.min():.4g} to {sums.max():.4g} (line {worst} is farthest off); correct the rows, or name the columns "
+        f"with --weights"
     )
 
 

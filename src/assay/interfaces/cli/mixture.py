@@ -60,7 +60,7 @@ def fit(
     Examples:
 
         assay mixture fit train.csv --target pile_cc_loss --save model.json
-        assay mixture fit mixtures.csv --losses losses.csv --on index --target 'metric/*' --save model.json
+        assay mixture fit mix.csv --losses loss.csv --target 'metric/*'
         assay mixture fit mylab --target score --svg fit.svg
     """
     from assay.evidence.mixtures import model as models
@@ -210,7 +210,8 @@ def best(
 
         assay mixture best model.json
         assay mixture best model.json --max github=0.2 --min wikipedia_en=0.05
-        assay mixture best model.json --weight code_loss=2 --weight web_loss=1 --available web=2e9 --train-tokens 5e9
+        assay mixture best model.json --weight code_loss=2 --weight web_loss=1
+        assay mixture best model.json --available web=2e9 --train-tokens 5e9
     """
     from assay.evidence.mixtures.best import best_mixture, gain
     from assay.evidence.mixtures.model import combined, load
