@@ -40,6 +40,7 @@ GROUPS = (
                                              ("diff", "recipe:diff", "Show the fields in which two recipes differ."))),
     ("ledger", "The append-only history.", (("verify", "ledger:verify", "Check every entry and every decision."),)),
     ("evidence", "Tests on tables of results.", (
+        ("compare", "evidence:compare", "Is one table of runs better?"),
         ("shrink", "shrink:shrink", "What is left of measured effects once luck is taken off?"),
     )),
     ("law", "Scaling laws from tables of runs.", (
@@ -54,8 +55,8 @@ GROUPS = (
 )  # fmt: skip
 #: Commands whose words depend on each other, so that their usage cannot be read off their parameters.
 USAGE = {
-    "propose": "[LAB] FILE", "cancel": "[LAB] ID", "compare": "[LAB] OLD NEW", "show": "[[LAB] RECIPE]",
-    "diff": "[LAB] OLD NEW",
+    "propose": "[LAB] FILE", "cancel": "[LAB] ID", "compare": "[LAB] OLD NEW", "recipe show": "[[LAB] RECIPE]",
+    "recipe diff": "[LAB] OLD NEW",
 }  # fmt: skip
 #: What goes on from checkpoints after an interruption.
 PAUSED = {
@@ -89,7 +90,8 @@ def build(words: Sequence[str] = ()) -> App:
 
 
 def _add(app: App, name: str, target: str, text: str, place: int, path: str = "") -> None:
-    usage = f"Usage: assay {path or name} {USAGE[name]} [OPTIONS]" if name in USAGE else None
+    called = path or name
+    usage = f"Usage: assay {called} {USAGE[called]} [OPTIONS]" if called in USAGE else None
     app.command(PACKAGE + target, name=name, help=text, sort_key=place, usage=usage)
 
 

@@ -26,21 +26,20 @@ text { fill: #5a626c; } text.title { fill: #1a1d21; font-size: 17px; font-weight
 text.x, text.x-name { text-anchor: middle; } text.y { text-anchor: end; }
 .grid { stroke: #e4e2dd; } .zero { stroke: #5a626c; opacity: .6; }
 .margin { stroke: #1d5fb8; stroke-width: 1.5; stroke-dasharray: 6 4; }
-.mark { stroke: #fbfaf8; stroke-width: 1.2; fill: #1d5fb8; }
 .interval, .curve, .whisker { stroke: #1d5fb8; stroke-width: 2.4; fill: none; vector-effect: non-scaling-stroke; }
 .whisker { stroke-width: 1.4; opacity: .5; } .band { fill: #1d5fb8; opacity: .13; stroke: none; }
+.good { stroke: #0b7a4b; } .bad { stroke: #b3261e; } .unsure { stroke: #b58900; } .faint { stroke: #a9aeb5; }
+.second { stroke: #b35c00; } .mark { stroke: #fbfaf8; stroke-width: 1.2; fill: #1d5fb8; }
 .mark.good { fill: #0b7a4b; } .mark.bad { fill: #b3261e; } .mark.unsure { fill: #b58900; }
 .mark.faint { fill: #a9aeb5; } .mark.second { fill: #b35c00; }
-.good:not(.mark) { stroke: #0b7a4b; } .bad:not(.mark) { stroke: #b3261e; } .unsure:not(.mark) { stroke: #b58900; }
-.second:not(.mark) { stroke: #b35c00; } .faint:not(.mark) { stroke: #a9aeb5; }
 @media (prefers-color-scheme: dark) {
   .page { fill: #101317; } text { fill: #9aa3ae; } text.title { fill: #e7e9ec; }
-  .grid { stroke: #2b3138; } .zero { stroke: #9aa3ae; } .mark { stroke: #101317; fill: #86b4ff; }
-  .margin, .interval, .curve, .whisker { stroke: #86b4ff; } .band { fill: #86b4ff; }
+  .grid { stroke: #2b3138; } .zero { stroke: #9aa3ae; }
+  .margin, .interval, .curve, .whisker { stroke: #86b4ff; } .band { fill: #86b4ff; stroke: none; }
+  .good { stroke: #56d196; } .bad { stroke: #ff958b; } .unsure { stroke: #e3c160; } .faint { stroke: #5d656e; }
+  .second { stroke: #ffb066; } .mark { stroke: #101317; fill: #86b4ff; }
   .mark.good { fill: #56d196; } .mark.bad { fill: #ff958b; } .mark.unsure { fill: #e3c160; }
   .mark.faint { fill: #5d656e; } .mark.second { fill: #ffb066; }
-  .good:not(.mark) { stroke: #56d196; } .bad:not(.mark) { stroke: #ff958b; } .unsure:not(.mark) { stroke: #e3c160; }
-  .second:not(.mark) { stroke: #ffb066; } .faint:not(.mark) { stroke: #5d656e; }
 }
 """
 
