@@ -1,6 +1,6 @@
 """What a lab has measured of its own noise, and the design of experiments that follows from it."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -21,10 +21,11 @@ class Component(Frozen):
     scale: str
     source: Literal["repeat", "initialisation", "data order", "interaction", "evaluation", "total"]
     deviation: Estimate
+    runs: int = Field(default=0, ge=0, description="scores behind it; for 'repeat' those that repeat another run")
 
 
 class PairedDeviation(Frozen):
-    """Deviation of a paired difference (same seeds in both arms) for one kind of change, per cent of the score.
+    """Deviation of a paired difference for one kind of change, per cent of the score.
 
     `degrees` are its degrees of freedom: how far it may be trusted. `correlation` is that of the two arms over seeds.
     """
@@ -34,6 +35,20 @@ class PairedDeviation(Frozen):
     deviation: Estimate
     correlation: Estimate | None = None
     degrees: int = Field(ge=1)
+    shared: Literal["both", "data order", "initialisation", "nothing"] = Field(
+        default="both", description="what the arms of a pair have in common"
+    )
+    change: dict[str, Any] = Field(default={}, description="the change that was measured")
+    effect: Estimate | None = Field(default=None, description="reduction of the score, per cent; below 0 is worse")
+
+
+class Effect(Frozen):
+    """One change's effect, measured with and without a remedy on the same seeds, per cent of the score."""
+
+    change: dict[str, Any]
+    without: Estimate
+    under: Estimate
+    difference: Estimate
 
 
 class Remedy(Frozen):
@@ -46,6 +61,11 @@ class Remedy(Frozen):
     )
     cost: float = Field(default=1.0, description="compute of a run with it over that without it")
     note: str = ""
+    change: dict[str, Any] = Field(default={}, description="recipe fields that bring it about")
+    signal: Estimate | None = Field(
+        default=None, description="effect over deviation with it, over that without it; above 1 saves pairs"
+    )
+    effects: tuple[Effect, ...] = Field(default=(), description="whether effects keep their sign and size")
 
 
 class Design(Frozen):
@@ -56,6 +76,10 @@ class Design(Frozen):
     pairs: int = Field(ge=2)
     confirm_pairs: int = Field(ge=2)
     evaluation_bytes: int = Field(ge=1, description="held-out bytes beyond which evaluation sampling no longer matters")
+    detectable_percent: float | None = Field(
+        default=None, description="effect that is found with 80% power within the pairs that lab.toml allows"
+    )
+    threshold: float = Field(default=20.0, gt=1, description="e-value that was reckoned with")
 
 
 class Calibration(Frozen):
@@ -64,7 +88,10 @@ class Calibration(Frozen):
     recipe: str = Field(description="hash of the recipe that was measured")
     trainer: str
     components: tuple[Component, ...] = ()
-    paired: tuple[PairedDeviation, ...] = ()
+    scale: str = Field(default="", description="where kinds of change and remedies were measured")
+    rounds: int = Field(default=0, ge=0, description="seeds of every arm")
+    paired: tuple[PairedDeviation, ...] = Field(default=(), description="with both seeds shared, as campaigns do")
+    sharing: tuple[PairedDeviation, ...] = Field(default=(), description="with less shared than that")
     remedies: tuple[Remedy, ...] = ()
     design: Design | None = None
     runs: tuple[str, ...] = Field(default=(), description="hashes of the runs behind it")
