@@ -81,9 +81,11 @@ def estimates(
     if spans is not None:
         rows = [spans.contributions[p] for i in range(rounds) if (p := Place("champion", name, i, i)) in champion]
         part = evaluation_deviation(np.stack(rows), spans.sizes, spans.domains, spans.documents)
-        components.append(Component(scale=name, source="evaluation", deviation=_estimate(part, unit), runs=len(rows)))
-        remedies.append(_more_text(plan, rounds, scores, spans))
-        evaluation_bytes = _enough_text(part.value, deviation_of(list(champion.values())), float(spans.sizes.sum()))
+        if part is not None:
+            said = _estimate(part, unit)
+            components.append(Component(scale=name, source="evaluation", deviation=said, runs=len(rows)))
+            remedies.append(_more_text(plan, rounds, scores, spans))
+            evaluation_bytes = _enough_text(part.value, deviation_of(list(champion.values())), float(spans.sizes.sum()))
     return Calibration(
         recipe=plan.champion.recipe.hash,
         trainer=plan.trainer,
@@ -205,7 +207,7 @@ def _remedy(plan: Plan, remedy: Remedy, rounds: int, scores: Scores, unit: float
 def _more_text(plan: Plan, rounds: int, scores: Scores, spans: Spans) -> Measured:
     """What twice the held-out text does to paired differences: the part that evaluation adds is halved in variance."""
     name = plan.scale.name
-    total = evaluated = low = high = degrees = 0.0
+    total = evaluated = low = high = 0.0
     bounded = True
     for arm in plan.arms:
         pairs = _pairs(plan, "champion", arm.name, rounds, scores)
@@ -216,8 +218,8 @@ def _more_text(plan: Plan, rounds: int, scores: Scores, spans: Spans) -> Measure
             for i in pairs
         ]
         part = evaluation_deviation(np.stack(rows), spans.sizes, spans.domains, spans.documents)
+        assert part is not None, "the champion's runs have more than one document in each domain"
         d = len(pairs) - 1
-        degrees += d
         total += d * deviation_of([old - new for old, new in pairs.values()]) ** 2
         evaluated += d * part.value**2
         if part.low is None or part.high is None:

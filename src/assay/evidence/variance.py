@@ -279,7 +279,7 @@ def total_of(parts: Sequence[Interval]) -> Interval:
 
 def evaluation_deviation(
     contributions: Floats, sizes: Floats, domains: Whole, documents: Whole, level: float = 0.05
-) -> Interval:
+) -> Interval | None:
     """The part of a run's deviation from other runs that another sample of held-out documents would redraw.
 
     What all runs share of a document's difficulty cancels between runs and does not count. More held-out text takes the
@@ -292,7 +292,7 @@ def evaluation_deviation(
         domains, documents: number of each span's domain and document.
 
     Returns:
-        A deviation in the unit of the score; no ends where a domain has a single document.
+        A deviation in the unit of the score; None where a domain has a single document, and no ends where one has two.
     """
     runs = len(contributions)
     assert runs >= 2
@@ -305,11 +305,12 @@ def evaluation_deviation(
         totals = np.zeros((runs, count))
         np.add.at(totals.T, groups, centred[:, mine].T)
         size = np.bincount(groups, weights=sizes[mine], minlength=count)
+        if count < 2:
+            return None
         residual = totals - np.outer(totals.sum(axis=1), size / size.sum())
-        if count > 1:
-            squares.append((residual**2).sum(axis=0) * count / (count - 1) / (runs - 1))
+        squares.append((residual**2).sum(axis=0) * count / (count - 1) / (runs - 1))
     variance = float(sum(part.sum() for part in squares))
-    if not squares or min(len(part) for part in squares) < 3:
+    if min(len(part) for part in squares) < 3:
         return Interval(math.sqrt(variance), None, None)
     rng = np.random.default_rng(0)
     drawn = np.zeros(_DRAWS)

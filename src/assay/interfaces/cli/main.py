@@ -33,6 +33,7 @@ COMMANDS = (
     ("report", "report:report", "Write the report, a page to open in a browser."),
     ("train", "train:train", "Train one recipe and watch it live."),
     ("compare", "compare:compare", "Is one recipe better than another?"),
+    ("calibrate", "calibrate:calibrate", "Measure a lab's noise, and what reduces it."),
     ("gc", "gc:gc", "Free checkpoints that no verdict needs."),
 )
 GROUPS = (
@@ -63,6 +64,7 @@ PAUSED = {
     "run": "Paused. Without --budget, `assay run` goes on with what was left of it.",
     "train": "Paused. The same command goes on where it stopped.",
     "compare": "Paused. The same command goes on where it stopped.",
+    "calibrate": "Paused. The same command goes on where it stopped.",
 }
 PACKAGE = "assay.interfaces.cli."
 

@@ -4,8 +4,12 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from assay.spec.protocols import Progress
+
+if TYPE_CHECKING:
+    from assay.campaign.calibrate import Tick
 
 CorpusProgress = Callable[[int, int | None, str], None]
 
@@ -110,3 +114,23 @@ def target_progress(targets: int, quiet: bool) -> Generator[Callable[[str], None
     with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("", total=targets)
         yield lambda name: bars.update(task, advance=1, description=f"{name} done")
+
+
+@contextmanager
+def calibration_progress(quiet: bool) -> Generator[Callable[["Tick", object], None]]:
+    """A callback that shows a calibration under way: rounds, runs, time left by compute."""
+    if quiet:
+        yield lambda _tick, _executor: None
+        return
+    from rich import progress as rich
+    from rich.console import Console
+
+    columns = (
+        rich.TextColumn("round {task.fields[round]}, {task.fields[runs]} runs trained"), rich.BarColumn(),
+        rich.TaskProgressColumn(), rich.TimeRemainingColumn(),
+    )  # fmt: skip
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("calibration", total=None, round=1, runs=0)
+        yield lambda tick, _executor: bars.update(
+            task, completed=tick.flops, total=tick.expected, round=tick.round, runs=tick.runs
+        )
