@@ -94,9 +94,9 @@ def notes(lab: Lab) -> list[str]:
 def test_a_campaign_reaches_verdicts_through_refusals_overload_nonsense_and_a_stalled_stream(lab: MakeLab) -> None:
     with api.MessagesServer(*trouble(), default=Mind()) as server:
         made = lab(researchers=researchers(server, timeout_seconds=0.5))
-        assert simulate(made, "80runs") in (
+        assert simulate(made, "140runs") in (
             "no researcher has anything left to propose",
-            "the budget of 80 runs is spent",
+            "the budget of 140 runs is spent",
         )
         sent, keys = server.requests, server.keys
     registered = {body["registered"]["number"]: body["registered"]["proposal"] for body in of_kind(made, "proposal")}
@@ -190,7 +190,7 @@ def test_the_labs_money_for_claude_is_never_exceeded(lab: MakeLab) -> None:
 def test_when_the_money_is_used_up_a_lab_may_go_on_with_embedded_researchers(lab: MakeLab) -> None:
     with api.MessagesServer(default=Mind()) as server:
         made = lab(researchers=researchers(server, budget_usd=0.25, max_tokens=4000, fallback=True))
-        assert simulate(made, "160runs") == "the budget of 160 runs is spent"
+        assert simulate(made, "300runs") == "the budget of 300 runs is spent"
     assert made.store.usd_spent() <= 0.25
     authors = [body["registered"]["proposal"]["author"] for body in of_kind(made, "proposal")]
     assert authors[0].startswith("model:claude")
@@ -206,7 +206,8 @@ def test_a_sessions_money_bounds_requests_and_runs_together(lab: MakeLab) -> Non
     assert "0.30 USD" in reason
     seconds = sum(row["seconds"] for row in made.store.run_rows())
     assert made.store.usd_spent() > 0
-    assert 0.1 < made.store.usd_spent() + seconds * 3.6 / 3600 <= 0.3
+    # What runs in flight will cost is judged by their FLOPs; here each takes 2 s and costs 0.002, whatever its scale.
+    assert 0.1 < made.store.usd_spent() + seconds * 3.6 / 3600 <= 0.3 + 2 * 0.002
     assert of_kind(made, "end")
     assert made.campaign().decider.outstanding == type(made.campaign().decider.outstanding)()
 

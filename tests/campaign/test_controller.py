@@ -194,7 +194,7 @@ def test_the_same_change_is_refused_on_the_same_champion_and_paid_for_again_on_a
     first, muon, again = (body["registered"] for body in of_kind(made, "proposal")[:3])
     assert next(body["recipe"] for body in of_kind(made, "promotion")) == muon["candidate"]
     assert (again["generation"], again["number"]) == (1, 3)
-    assert again["level"] < muon["level"]
+    assert again["level"] < 2 * muon["level"]  # the promotion doubles it, the number lowers it
     assert again["candidate"] != first["candidate"]
 
 
@@ -329,7 +329,7 @@ def test_another_trainer_ends_open_tests_and_shares_no_pair_with_the_first(
 ) -> None:
     made = lab(execution={"in_flight": 1})
     with pytest.raises(KeyboardInterrupt):
-        simulate(made, "60runs", watcher=Interrupt("bits per byte", 12))
+        simulate(made, "60runs", watcher=Interrupt("bits per byte", 11))
     before = made.campaign()
     under_test = {test.number for test in before.decider.active}
     old = before.trainer
