@@ -329,13 +329,14 @@ def shares_of(table: Table, domains: Sequence[str]) -> Floats:
             + f"; the columns are: {_listed(list(table.columns), 8)}"
         )
     matrix = np.column_stack([table.numbers(name) for name in domains])
-    below = np.argwhere(matrix < 0)
+    below = np.argwhere(matrix < -1e-9)  # what lies closer to zero is a difference's rounding
     if len(below):
         row, column = (int(place) for place in below[0])
         raise UserError(
             f"{table.path}, line {table.rows[row]}: the weight of '{domains[column]}' is {matrix[row, column]:g}; "
             f"weights are zero or more"
         )
+    matrix = np.maximum(matrix, 0)
     sums = np.asarray(matrix.sum(axis=1))
     total = 100.0 if np.median(sums) > 10 else 1.0
     off = np.abs(sums / total - 1)
