@@ -31,6 +31,7 @@ from assay.spec.errors import UserError
 from assay.spec.lab import LabConfig
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import Executor, OutOfMoney, ResearcherUnavailable
+from assay.spec.recipe import in_words
 from assay.spec.registry import load
 from assay.spec.run import Outcome
 from assay.spec.user import user_name
@@ -445,9 +446,9 @@ class Controller:
         for number in range(first, self.campaign.decider.next_number):
             registered = self.campaign.registered[number]
             proposal = registered.proposal
-            change = ", ".join(f"{key} = {value}" for key, value in proposal.change.items())
             self.watcher.say(
-                f"#{number} proposed by {proposal.author}: {change} (needs e >= {1 / registered.level:.0f})"
+                f"#{number} proposed by {proposal.author}: {in_words(proposal.change)} "
+                f"(needs e >= {1 / registered.level:.0f})"
             )
         if refusal is not None:
             self.watcher.say(f"Refused {what}: {refusal}.")

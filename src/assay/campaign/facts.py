@@ -6,6 +6,7 @@ Every number comes with the run hashes behind it.
 from typing import Any
 
 from assay.campaign.decide import Key
+from assay.campaign.error_budget import error_budget, placebo_facts
 from assay.campaign.history import Campaign
 from assay.campaign.lab import Lab
 from assay.campaign.summary import calibration, domain_effects, smallest_effects, totals
@@ -108,7 +109,8 @@ def generation_row(generation: Generation) -> dict[str, Any]:
 def facts(lab: Lab) -> dict[str, Any]:
     """All facts of a lab."""
     campaign, manifest = lab.campaign(), lab.corpus()
-    rows = lab.store.run_rows()
+    every_row = lab.store.run_rows()
+    rows = [row for row in every_row if row["recipe"] not in campaign.hidden_recipes()]
     verification = lab.store.verify_ledger()
     entries = lab.store.ledger()
     licences = _licences(lab)
@@ -162,13 +164,8 @@ def facts(lab: Lab) -> dict[str, Any]:
         "smallest_effect": smallest_effects(
             campaign.noise_percent(), lab.config.evidence, campaign.decider.next_number, campaign.decider.generation
         ),
-        "error_budget": {
-            "fdr": lab.config.evidence.fdr,
-            "tests": len(campaign.registered),
-            "promotions": campaign.decider.generation,
-            "granted": sum(r.level for r in campaign.registered.values()),
-            "next_level": campaign.decider.next_level(),
-        },
+        "error_budget": error_budget(campaign),
+        "placebos": placebo_facts(campaign),
         "runs": {
             status: sum(row["status"] == status for row in rows)
             for status in ("finished", "diverged", "failed", "running", "paused", "cancelled")
@@ -176,9 +173,9 @@ def facts(lab: Lab) -> dict[str, Any]:
         "run_list": [{key: row[key] for key in RUN_COLUMNS} for row in rows],
         "curves": _curves(lab, campaign),
         "spend": {
-            "flops": sum(row["flops"] for row in rows),
-            "core_seconds": sum(row["seconds"] for row in rows),
-            "usd_compute": sum(row["seconds"] for row in rows) / 3600 * lab.config.costs.usd_per_core_hour,
+            "flops": sum(row["flops"] for row in every_row),
+            "core_seconds": sum(row["seconds"] for row in every_row),
+            "usd_compute": sum(row["seconds"] for row in every_row) / 3600 * lab.config.costs.usd_per_core_hour,
             "usd_models": lab.store.usd_spent(),
             "model_requests": len(lab.store.exchanges()),
         },

@@ -323,6 +323,10 @@ class Campaign:
         """Verdicts on proposals and on placebos."""
         return {**self.verdicts, **self.placebo_verdicts}
 
+    def hidden_recipes(self) -> set[str]:
+        """Recipes of placebos under test, which nobody is shown."""
+        return {r.candidate for number, r in self.placebos.items() if number not in self.placebo_verdicts}
+
     def registration_of(self, number: int) -> Registered:
         """What was registered under a number, be it a placebo."""
         return self.registered.get(number) or self.placebos[number]

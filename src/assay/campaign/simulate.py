@@ -15,13 +15,12 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
-from scipy import special
 
 from assay.campaign.decide import Decider, Key, Need, Result, Test, Variant
 from assay.evidence.compare import evidence_of
+from assay.evidence.intervals import exact_interval
 from assay.governance.gates import apply_gates
 from assay.spec.lab import EvidenceSettings, Limits
 from assay.spec.verdict import Compared, Decision, Pair, Verdict
@@ -261,11 +260,3 @@ def characteristics(campaigns: Sequence[SimulatedCampaign]) -> Characteristics:
         power=found / true if true else None,
         runs=tuple(float(runs) for runs in np.mean([campaign.runs for campaign in campaigns], axis=0)),
     )
-
-
-def exact_interval(hits: int, trials: int, confidence: float) -> tuple[float, float]:
-    """Confidence interval of a probability, both tails equal (Clopper & Pearson 1934)."""
-    tail = (1 - confidence) / 2
-    low = special.betaincinv(hits, trials - hits + 1, tail) if hits else 0.0
-    high = special.betaincinv(hits + 1, trials - hits, 1 - tail) if hits < trials else 1.0
-    return cast("float", float(low)), cast("float", float(high))

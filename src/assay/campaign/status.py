@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from assay.campaign.hidden import open_placebos
 from assay.campaign.lock import holder
 from assay.spec.lab import LabConfig
 from assay.store.store import Store
@@ -17,9 +18,14 @@ def status_of(folder: Path) -> dict[str, Any]:
     """
     config = LabConfig.from_toml(folder / "lab.toml")
     store = Store.at(folder)
-    entries, rows = store.ledger(), store.run_rows()
+    entries = store.ledger()
+    hidden = open_placebos(entries)
+    rows = [row for row in store.run_rows() if row["recipe"] not in hidden.values()]
     proposals = {e.body["registered"]["number"]: e.body["registered"] for e in entries if e.kind == "proposal"}
     verdicts = {e.body["number"]: e.body["decision"] for e in entries if e.kind == "verdict"}
+    placebos = {number: decision for number, decision in verdicts.items() if number not in proposals}
+    verdicts = {number: decision for number, decision in verdicts.items() if number in proposals}
+    alarms = [e.body["number"] if e.kind == "alarm" else None for e in entries if e.kind in ("alarm", "acknowledged")]
     promotions = [e.body["recipe"] for e in entries if e.kind == "promotion"]
     ends = [e.kind for e in entries if e.kind in ("session", "end")]
     running = holder(folder)
@@ -31,6 +37,8 @@ def status_of(folder: Path) -> dict[str, Any]:
         "champion": promotions[-1] if promotions else config.start.hash,
         "proposals": len(proposals),
         "verdicts": dict(Counter(verdicts.values())),
+        "placebos": {"decided": len(placebos), "passed": sum(d == "supported" for d in placebos.values())},
+        "alarm": alarms[-1] if alarms else None,
         "under_test": [
             {"number": number, "author": r["proposal"]["author"], "change": r["proposal"]["change"]}
             for number, r in proposals.items()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from assay.campaign.decide import Key, Test
 from assay.evidence.compare import evidence_of
+from assay.evidence.intervals import student_half_width
 from assay.evidence.multiplier import CurvePoint, multipliers
 from assay.evidence.noise import noise_percent
 from assay.evidence.sequential import detectable
-from assay.evidence.student import student_half_width
 from assay.spec.base import Frozen
 from assay.spec.verdict import (
     Certificate,

@@ -6,6 +6,7 @@ Every default is nanoGPT's published setting for small models (its README's CPU 
 the peak. The empty recipe is therefore generation 0. A default's meaning never changes.
 """
 
+import json
 from typing import Any, Literal, cast
 
 from pydantic import Field, ValidationError, field_validator
@@ -160,6 +161,18 @@ def changed(recipe: Recipe, change: Change, where: str = "the change") -> Recipe
         return Recipe.model_validate(data)
     except ValidationError as error:
         raise UserError(explain(error, where)) from None
+
+
+def in_words(change: Change) -> str:
+    """A change as TOML would say it, in a line: `optimiser.name = "muon", model.qk_norm = true`."""
+    return ", ".join(f"{key} = {_toml(value)}" for key, value in change.items())
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        inner = ", ".join(f"{key} = {_toml(each)}" for key, each in cast(dict[str, Any], value).items())
+        return f"{{ {inner} }}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def difference(old: Recipe, new: Recipe) -> dict[str, tuple[Any, Any]]:

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, LabArgument, changes, find_lab, print_json
+from assay.interfaces.cli.shared import Json, LabArgument, find_lab, print_json
+from assay.spec.recipe import in_words
 
 
 def log(
@@ -20,12 +21,13 @@ def log(
         assay log mylab
         assay log mylab --last 0 --json
     """
+    from assay.campaign.hidden import visible
     from assay.spec.errors import UserError
     from assay.store.store import Store
 
     if last < 0:
         raise UserError(f"--last {last}: give how many entries to show, or 0 for all")
-    entries = Store.at(find_lab(lab)).ledger()[-last if last else 0 :]
+    entries = visible(Store.at(find_lab(lab)).ledger())[-last if last else 0 :]
     if json:
         facts = [entry.model_dump(mode="json") for entry in entries]
         print_json([{"hash": fact.pop("hash_"), **fact} for fact in facts])
@@ -39,7 +41,20 @@ def line(kind: str, body: dict[str, Any]) -> str:
     match kind:
         case "proposal":
             r = body["registered"]
-            return f"#{r['number']} proposed by {r['proposal']['author']}: {changes(r['proposal']['change'])}"
+            return f"#{r['number']} proposed by {r['proposal']['author']}: {in_words(r['proposal']['change'])}"
+        case "placebo":
+            return f"placebo {body['registered']['number']} slipped in by the lab"
+        case "alarm":
+            return f"ALARM: placebo {body['number']} passed"
+        case "acknowledged":
+            return f"alarm of placebo {body['number']} answered by {body['by']}: {body['reason']}"
+        case "vault":
+            return f"#{body['number']}: the sealed vault {'confirms it' if body['passed'] else 'does not confirm it'}"
+        case "audit":
+            step = body["step"]
+            return f"audit drops the change of generation {step['dropped']}: {step['reason']}"
+        case "calibration":
+            return f"calibrated on {len(body['calibration']['runs'])} runs of recipe {body['calibration']['recipe']}"
         case "run":
             half = " (half-way)" if body["half"] else ""
             return f"run {body['run']} started for #{body['number']}{half}"

@@ -39,7 +39,8 @@ COMMANDS = (
 GROUPS = (
     ("recipe", "Show and compare recipes.", (("show", "recipe:show", "Print a recipe as TOML."),
                                              ("diff", "recipe:diff", "Show the fields in which two recipes differ."))),
-    ("ledger", "The append-only history.", (("verify", "ledger:verify", "Check every entry and every decision."),)),
+    ("ledger", "The append-only history.", (("verify", "ledger:verify", "Check every entry and every decision."),
+                                            ("budget", "ledger:budget", "Show what is left of the error budget."))),
     ("evidence", "Tests on tables of results.", (
         ("compare", "evidence:compare", "Is one table of runs better?"),
         ("shrink", "shrink:shrink", "What is left of measured effects once luck is taken off?"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from assay.campaign.watch import Snapshot, Watcher
 from assay.interfaces.cli.shared import count, duration
+from assay.spec.recipe import in_words
 
 
 class PlainScreen:
@@ -64,32 +65,42 @@ class LiveScreen:
         from rich.console import Group
         from rich.panel import Panel
         from rich.progress_bar import ProgressBar
-        from rich.table import Table
+        from rich.text import Text
 
         campaign = snapshot.campaign
-        tests = Table.grid(padding=(0, 2))
+        tests = _grid(4, 9, 6)
         for test in campaign.decider.active:
             if test.placebo:
                 continue
             proposal = campaign.registered[test.number].proposal
-            change = ", ".join(f"{key.split('.')[-1]} = {value}" for key, value in proposal.change.items())
-            done = len(test.seeds.get(test.stage, []))
-            tests.add_row(f"#{test.number}", test.stage, f"{done}/{test.wanted} pairs", change[:60], proposal.author)
-        runs = Table.grid(padding=(0, 2))
+            done = "trials" if test.stage == "tune" else f"{len(test.seeds.get(test.stage, []))}/{test.wanted}"
+            tests.add_row(f"#{test.number}", test.stage, done, in_words(proposal.change), proposal.author)
+        runs = _grid()
         for progress in snapshot.progress:
-            history = self._losses.setdefault(progress.run_hash, deque(maxlen=24))
+            history = self._losses.setdefault(progress.run_hash, deque(maxlen=16))
             if progress.loss is not None:
                 history.append(progress.loss)
             speed = f"{progress.tokens_per_second / 1e3:.1f}k tokens/s" if progress.tokens_per_second else ""
             loss = f"loss {progress.loss:.3f}" if progress.loss is not None else "starting"
-            bar = ProgressBar(total=max(1, progress.steps), completed=progress.step, width=20)
+            bar = ProgressBar(total=max(1, progress.steps), completed=progress.step, width=12)
             runs.add_row(
                 progress.run_hash[:8], bar, f"{progress.step}/{progress.steps}", loss, sparkline(history), speed
             )
         budget = ProgressBar(total=1.0, completed=min(1.0, snapshot.share or 0.0), width=40)
-        head = Table.grid(padding=(0, 2))
-        head.add_row("budget", budget, summary(snapshot))
-        return Panel(Group(head, tests, runs), title=f"assay · {campaign.config.name}", subtitle=snapshot.doing)
+        head = _grid()
+        head.add_row("budget", budget)
+        inside = Group(head, Text(summary(snapshot), overflow="ellipsis", no_wrap=True), tests, runs)
+        panel = Panel(inside, title=f"assay · {campaign.config.name}", subtitle=snapshot.doing)
+        # The empty line below takes a terminal's "^C", which would else push the panel's border out of reach.
+        return Group(panel, Text(""))
+
+
+def _grid(*least: int) -> Any:
+    """A table that never wraps: what does not fit is cut, but the first columns keep so many characters."""
+    from rich.table import Column, Table
+
+    widths = [*least, *[None] * (6 - len(least))]
+    return Table.grid(*(Column(no_wrap=True, overflow="ellipsis", min_width=w) for w in widths), padding=(0, 1))
 
 
 def sparkline(values: Any) -> str:

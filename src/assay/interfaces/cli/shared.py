@@ -67,11 +67,6 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
-def changes(change: dict[str, Any]) -> str:
-    """A proposal's change in words."""
-    return ", ".join(f"{key} = {value}" for key, value in change.items())
-
-
 def size(number: int) -> str:
     """Bytes as people say them."""
     return f"{number / 1e6:.2f} MB" if number >= 1e6 else f"{number / 1e3:.1f} kB"

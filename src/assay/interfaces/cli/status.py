@@ -1,6 +1,7 @@
 """`assay status`."""
 
-from assay.interfaces.cli.shared import Json, LabArgument, changes, find_lab, print_json
+from assay.interfaces.cli.shared import Json, LabArgument, find_lab, print_json
+from assay.spec.recipe import in_words
 
 
 def status(lab: LabArgument = None, *, json: Json = False) -> None:
@@ -22,12 +23,18 @@ def status(lab: LabArgument = None, *, json: Json = False) -> None:
     print(f"  generation  {facts['generation']} (champion {facts['champion']})")
     counts = ", ".join(f"{n} {name}" for name, n in facts["verdicts"].items()) or "none yet"
     print(f"  verdicts    {counts}")
+    if facts["placebos"]["decided"]:
+        print(f"  placebos    {facts['placebos']['decided']} tested, {facts['placebos']['passed']} passed")
     for test in facts["under_test"]:
-        print(f"  under test  #{test['number']} by {test['author']}: {changes(test['change'])}")
+        print(f"  under test  #{test['number']} by {test['author']}: {in_words(test['change'])}")
     for waiting in facts["queued"]:
-        print(f"  queued      {waiting['id']} by {waiting['author']}: {changes(waiting['change'])}")
+        print(f"  queued      {waiting['id']} by {waiting['author']}: {in_words(waiting['change'])}")
     print(f"  runs        {', '.join(f'{n} {name}' for name, n in facts['runs'].items()) or 'none yet'}")
     minutes = facts["core_seconds"] / 60
     print(f"  spent       {facts['flops']:.3g} FLOPs, {minutes:.1f} core minutes, {facts['usd']:.2f} USD for models")
+    if facts["alarm"] is not None:
+        print(
+            f'  ALARM: placebo {facts["alarm"]} passed. Once you know why: `assay run --after-alarm "what was wrong"`.'
+        )
     if facts["interrupted"]:
         print("  The last session was interrupted; `assay run` goes on where it stopped.")
