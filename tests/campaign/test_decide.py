@@ -12,7 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.campaign import decide
-from assay.campaign.decide import PLACEBO_NUMBERS, SEEDS_A_TEST, Closing, Decider, Key, Need, Result, Stage, tried
+from assay.campaign.decide import (
+    FIRST_PLACEBO,
+    PLACEBO_NUMBERS,
+    RETUNE_SEEDS,
+    SEEDS_A_TEST,
+    Closing,
+    Decider,
+    Key,
+    Need,
+    Result,
+    Stage,
+    Variant,
+    tried,
+)
 from assay.spec.lab import EvidenceSettings
 from tests.evidence.simulate import e_values_RN
 
@@ -516,3 +529,190 @@ def test_a_place_is_kept_for_the_retest_of_a_test_whose_champion_has_gone() -> N
     assert decider.vacancies == 1
     decider.register("b", may_stop_half=True)
     assert decider.vacancies == 0
+
+
+# Fair baselines
+
+TUNED = (Variant("start+half", "optimiser.lr ×0.5"), Variant("start+twice", "optimiser.lr ×2"))
+
+
+def retuning(
+    effects: dict[str, float], bad: Callable[[Key], str] = lambda _: "", salt: int = 1, **evidence: Any
+) -> Loop:
+    loop = make(world(effects, bad, salt), ["deep"], **evidence)
+    loop.decider.variants = lambda test: TUNED if "deep" in test.candidate else ()
+    return loop.run()
+
+
+def test_a_structural_change_must_beat_the_champion_tuned_as_well() -> None:
+    """The size of its gain is that of another learning rate: the field's most common false win."""
+    loop = retuning({"deep": 6.0, "twice": 6.0})
+    test, promoted = only(loop)
+    assert (test.decision, promoted, test.stage) == ("inconclusive", False, "retune")
+    assert "an untuned baseline: the champion with optimiser.lr ×2 does as well" in test.reasons[0]
+    assert loop.decider.baselines == [test]
+    seeds = loop.decider.seed_of(test, "retune", 0)
+    assert set(test.seeds["retune"]) == set(range(seeds, seeds + len(test.seeds["retune"])))
+    # What the champion tried: the same seeds for all, at the smallest scale, once each.
+    tried = [need.key for need in loop.submitted if need.key.recipe in ("start+half", "start+twice")]
+    first = [key for key in tried if key.scale == 0]
+    assert len(first) == len(set(first)) == len(TUNED) * RETUNE_SEEDS
+    assert {key.seed for key in first} <= set(test.seeds["replicate"])
+
+
+def test_what_is_no_better_than_tuning_passes_at_most_at_the_stated_level() -> None:
+    passed = sum(only(retuning({"deep": 6.0, "twice": 6.0}, salt=salt)).promoted for salt in range(60))
+    assert passed <= 8  # of 60 at 5%, more in one case of 300
+
+
+def test_one_that_beats_the_tuned_champion_is_promoted() -> None:
+    test, promoted = only(retuning({"deep": 8.0, "twice": 3.0}))
+    assert promoted
+    assert test.retuned == TUNED[1]
+    assert {"tune", "retune", "remeasure", "measure"} <= set(test.seeds)
+
+
+def test_without_a_better_rate_the_champion_counts_as_tuned() -> None:
+    test, promoted = only(retuning({"deep": 8.0, "twice": -8.0, "half": -8.0}))
+    assert promoted
+    assert test.retuned is None
+    assert "retune" not in test.seeds
+
+
+@pytest.mark.parametrize("status", ["diverged", "failed"])
+def test_a_rate_at_which_training_breaks_is_no_baseline(status: str) -> None:
+    test, promoted = only(retuning({"deep": 8.0, "half": -8.0}, status_at(status, "start+twice", 0, {0, 1})))
+    assert promoted
+    assert test.retuned is None
+
+
+def test_other_changes_need_no_retuning_and_it_can_be_turned_off() -> None:
+    loop = make(world(GOOD), ["good"])
+    loop.decider.variants = lambda _: ()
+    assert only(loop.run()).promoted
+    assert only(retuning({"deep": 8.0, "twice": 8.0}, retune_trials=0)).promoted
+
+
+@pytest.mark.parametrize("setting", ["remeasure_pairs", "measure_pairs"])
+def test_stages_are_left_out_at_zero(setting: str) -> None:
+    test, promoted = only(make(world(GOOD), ["good"], **{setting: 0}).run())
+    assert promoted
+    assert set(STAGES) - set(test.seeds) == {setting.removesuffix("_pairs")}
+
+
+# Placebos
+
+
+def with_placebos(loop: Loop) -> Loop:
+    """Drives the loop as the controller does: a placebo before the proposal that it was drawn for."""
+    fill = loop.fill
+
+    def slip_in() -> None:
+        while True:
+            for need in loop.decider.needs():
+                loop.decider.submitted(need)
+                loop.submitted.append(need)
+                loop.running.append(need)
+            if loop.decider.placebo_due:
+                loop.decider.register_placebo(f"{loop.decider.champion}+placebo{loop.decider.next_placebo}")
+            elif loop.proposals and loop.decider.vacancies and not loop.decider.retests:
+                loop.register(f"{loop.decider.champion}+{loop.proposals.pop(0)}")
+            else:
+                break
+        fill()
+
+    loop.fill = slip_in  # type: ignore[method-assign]
+    return loop.run()
+
+
+def test_placebos_leave_numbers_and_levels_of_all_other_tests_alone() -> None:
+    changes = [f"c{i}" for i in range(40)]
+    without = make(world({}), list(changes), in_flight=1, placebo_rate=0.0).run().decider
+    watched = with_placebos(make(world({}), list(changes), in_flight=1, placebo_rate=0.4)).decider
+    real = [test for test in watched.tests if not test.placebo]
+    placebos = [test for test in watched.tests if test.placebo]
+    assert 5 < len(placebos) < 30
+    assert [(t.number, t.level, t.candidate) for t in real] == [(t.number, t.level, t.candidate) for t in without.tests]
+    assert [t.number for t in placebos] == list(range(PLACEBO_NUMBERS + 1, PLACEBO_NUMBERS + 1 + len(placebos)))
+    # Each has the level of the real test after it, and none comes before the fifth.
+    after = [watched.tests[watched.tests.index(t) + 1 :] for t in placebos]
+    following = [next((t for t in rest if not t.placebo), None) for rest in after]
+    assert all(t.level == real.level for t, real in zip(placebos, following, strict=True) if real is not None)
+    assert min(real.number for real in following if real is not None) >= FIRST_PLACEBO
+
+
+def test_placebos_come_at_the_rate_asked_for() -> None:
+    asked, found = 0.2, 0
+    for seed in range(40):
+        decider = Decider(EvidenceSettings(placebo_rate=asked), 3, "start", seed, in_flight=10**6)
+        for number in range(1, 101):
+            if decider.placebo_due:
+                found += 1
+                decider.register_placebo(f"p{number}")
+                assert not decider.placebo_due  # one at a time
+            decider.register(f"c{number}", may_stop_half=True)
+    trials = 40 * (100 - FIRST_PLACEBO + 1)
+    assert abs(found / trials - asked) < 4 * math.sqrt(asked * (1 - asked) / trials)
+
+
+def test_a_placebo_that_passes_is_never_champion() -> None:
+    loop = make(world({"placebo": 8.0}))
+    loop.decider.register_placebo("start+placebo")
+    loop.fill()
+    while loop.decider.outstanding:
+        loop.take_one()
+        for need in loop.decider.needs():
+            loop.decider.submitted(need)
+            loop.running.append(need)
+    test, promoted = only(loop)
+    assert (test.decision, promoted) == ("supported", False)
+    assert (loop.decider.champions, loop.decider.promotions, loop.decider.retests) == (["start"], 0, [])
+    assert set(test.seeds) == {"half", "replicate", "confirm"}  # it pays for nothing that only a promotion needs
+    assert loop.decider.next_number == 1
+
+
+# Vault and audit
+
+
+def asking() -> Loop:
+    loop = make(world(GOOD))
+    loop.decider.vault = True
+    loop.register("start+good")
+    loop.fill()
+    while loop.decider.outstanding:
+        loop.take_one()
+        loop.fill()
+    return loop
+
+
+def test_with_a_vault_nothing_is_promoted_before_its_answer() -> None:
+    loop = asking()
+    assert loop.closings == []
+    [test] = loop.decider.pending_vault
+    assert loop.decider.champions == ["start"]
+    [closing] = loop.decider.answer_vault(test.number, True, "vault: yes")
+    assert closing.promoted
+    assert loop.decider.pending_vault == []
+    assert "vault: yes" in test.reasons
+    with pytest.raises(ValueError, match="asked nothing"):
+        loop.decider.answer_vault(test.number, True, "again")
+
+
+def test_what_the_vault_does_not_confirm_is_inconclusive() -> None:
+    loop = asking()
+    [closing] = loop.decider.answer_vault(1, False, "vault: no")
+    assert not closing.promoted
+    assert (closing.test.decision, closing.test.reasons[0]) == ("inconclusive", "vault: no")
+    assert loop.decider.champions == ["start"]
+    assert loop.decider.vacancies == 3
+
+
+def test_a_dropped_change_takes_its_credit_with_it() -> None:
+    loop = make(world(GOOD), ["good"]).run()
+    before = loop.decider.next_level()
+    loop.register("start+good+late")
+    loop.decider.replace_champion("start")
+    assert (loop.decider.champion, loop.decider.generation, loop.decider.promotions) == ("start", 2, 0)
+    assert loop.decider.next_level() == pytest.approx(0.05 * 6 / (math.pi * 3) ** 2)
+    assert before == pytest.approx(0.05 * 6 / (math.pi * 2) ** 2 * 2)
+    assert loop.decider.vacancies == 1  # of three: one for the stale test, one kept for its retest

@@ -92,6 +92,52 @@ def test_hostile_nulls_are_not_promoted(proposals: list[Effects], world: World, 
     assert not errs_too_often(found)
 
 
+STRUCTURAL = World(structural=True, tuning=(1.0, 0.0, -1.0, -1.0))
+
+
+@pytest.mark.parametrize(
+    ("proposals", "number"),
+    [
+        pytest.param(NOTHING, 300, id="nothing"),
+        pytest.param(SMALL_ONLY, 100, id="small-only"),
+        pytest.param(NOTHING, 2_000, id="nothing-2000", marks=pytest.mark.slow),
+        pytest.param(SMALL_ONLY, 2_000, id="small-only-2000", marks=pytest.mark.slow),
+    ],
+)
+def test_retuning_and_a_vault_never_raise_the_error(proposals: list[Effects], number: int) -> None:
+    world = World(structural=True, tuning=STRUCTURAL.tuning, vault=0.9)
+    assert not errs_too_often(campaigns(number, proposals, seed=12, world=world, in_flight=3))
+
+
+def test_placebos_pass_no_more_often_than_their_levels_allow() -> None:
+    """Also in campaigns that find and promote what is there."""
+    often = SETTINGS.model_copy(update={"placebo_rate": 0.5})
+    for effects in (None, NOTHING):
+        found = campaigns(100, effects, seed=13, settings=often)
+        placebos = [test for campaign in found for test in campaign.placebos]
+        assert len(placebos) > 1_500
+        passed = sum(test.decision == "supported" for test in placebos)
+        assert stats.poisson.sf(passed - 1, sum(test.level for test in placebos)) > 1e-3
+        assert all(test.decision is not None for test in placebos)
+
+
+def test_placebos_find_a_test_that_lets_too_much_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decide, "e_value", lower_mean)
+    settings = SETTINGS.model_copy(update={"placebo_rate": 0.2})
+    found = campaigns(20, NOTHING, seed=14, settings=settings)
+    assert sum(test.decision == "supported" for campaign in found for test in campaign.placebos) >= 5
+
+
+def test_what_another_learning_rate_gains_as_well_is_not_promoted() -> None:
+    """An architecture as good as twice the learning rate: true effects, and no reason to change the architecture."""
+    proposals: list[Effects] = [(2.0, 2.0, 2.0)] * 10
+    untuned = World(structural=True, tuning=(2.0, 0.0, -1.0, -1.0))
+    fair = campaigns(60, proposals, seed=15, world=untuned, in_flight=1)
+    unfair = campaigns(60, proposals, seed=15, world=World(), in_flight=1)
+    assert sum(0 in campaign.promoted for campaign in unfair) >= 50
+    assert sum(0 in campaign.promoted for campaign in fair) <= 12
+
+
 # The check has teeth
 
 
@@ -173,6 +219,16 @@ def test_true_effects_of_two_deviations_are_found() -> None:
 @pytest.mark.parametrize("in_flight", [1, 2, 3])
 def test_true_effects_of_two_deviations_are_found_in_two_thousand_campaigns(in_flight: int) -> None:
     check_power(campaigns(2_000, seed=5 + in_flight, in_flight=in_flight))
+
+
+def test_true_effects_are_found_beside_retuning_and_a_vault() -> None:
+    """A vault that lets every true gain through, and a champion that was well tuned: little is lost."""
+    world = World(structural=True, tuning=(0.0, 0.0, -1.0, -1.0), vault=1.0)
+    found = campaigns(100, seed=16, world=world, in_flight=3)
+    true = sum(len(campaign.true) for campaign in found)
+    promoted = sum(len(campaign.true & set(campaign.promoted)) for campaign in found)
+    assert promoted / true >= 0.75
+    assert np.mean([campaign.false_share for campaign in found]) <= 0.05
 
 
 # The simulation itself
