@@ -28,9 +28,9 @@ Floats = NDArray[np.float64]
 _pchip = cast("Callable[[Sequence[float], Sequence[float]], Callable[[float], Any]]", interpolate.PchipInterpolator)
 _student_quantile = cast("Callable[[float, float], float]", special.stdtrit)
 
-_BEYOND = "beyond range"
-_NO_CURVE = "no curve: the old champion was not measured at two scales with falling loss"
-_POOLED = "the old champion's loss does not fall with compute everywhere: neighbouring scales pooled"
+BEYOND = "beyond range"
+NO_CURVE = "no curve: the old champion was not measured at two scales with falling loss"
+POOLED = "the old champion's loss does not fall with compute everywhere: neighbouring scales pooled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
-class _Curve:
+class Curve:
     """The old champion's log compute as a function of log loss, inside [low, high]."""
 
     low: float
@@ -85,28 +85,28 @@ def multipliers(
         One multiplier for each point of `new`, in its order, with value None and note "beyond range" where the loss
         lies outside the old champion's curve; and the geometric mean over the others, None if there is none.
     """
-    curve = _curve(old, [_mean(point.scores) for point in old])
-    values = [_log_multiplier(curve, point, _mean(point.scores)) for point in new]
-    samples = _bootstrap(old, new, seed, resamples)
-    notes = [_POOLED] if curve is not None and curve.pooled else []
+    curve = curve_through(old, [_mean(point.scores) for point in old])
+    values = [log_multiplier(curve, point.flops, _mean(point.scores)) for point in new]
+    samples = bootstrap(old, new, seed, resamples)
+    notes = [POOLED] if curve is not None and curve.pooled else []
     if samples is None:
         notes.append("a single seed at some scale: no interval")
     result: list[Multiplier] = []
     inside: list[int] = []
     for index, (point, value) in enumerate(zip(new, values, strict=True)):
         if curve is None:
-            result.append(Multiplier(scale=point.scale, value=None, note=_NO_CURVE))
+            result.append(Multiplier(scale=point.scale, value=None, note=NO_CURVE))
         elif math.isinf(value):
-            result.append(Multiplier(scale=point.scale, value=None, note=_BEYOND))
+            result.append(Multiplier(scale=point.scale, value=None, note=BEYOND))
         else:
             inside.append(index)
-            low, high = (None, None) if samples is None else _interval(samples[:, [index]])
+            low, high = (None, None) if samples is None else interval(samples[:, [index]])
             result.append(
                 Multiplier(scale=point.scale, value=math.exp(value), low=low, high=high, note="; ".join(notes))
             )
     if not inside:
         return result, None
-    low, high = (None, None) if samples is None else _interval(samples[:, inside])
+    low, high = (None, None) if samples is None else interval(samples[:, inside])
     if preliminary(result):
         notes.insert(0, "preliminary: fewer than three scales inside the measured range")
     value = math.exp(_mean([values[index] for index in inside]))
@@ -122,7 +122,7 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _curve(points: Sequence[CurvePoint], scores: Sequence[float]) -> _Curve | None:
+def curve_through(points: Sequence[CurvePoint], scores: Sequence[float]) -> Curve | None:
     """The curve through the given mean scores of the points; None if fewer than two distinct losses remain."""
     blocks: list[tuple[float, float, float]] = []  # weight, mean log flops, mean log loss; loss strictly falling
     for point, score in sorted(zip(points, scores, strict=True), key=lambda pair: pair[0].flops):
@@ -141,20 +141,20 @@ def _curve(points: Sequence[CurvePoint], scores: Sequence[float]) -> _Curve | No
     blocks.reverse()
     losses = [block[2] for block in blocks]
     log_flops = _pchip(losses, [block[1] for block in blocks])
-    return _Curve(losses[0], losses[-1], log_flops, pooled=len(blocks) < len(points))
+    return Curve(losses[0], losses[-1], log_flops, pooled=len(blocks) < len(points))
 
 
-def _log_multiplier(curve: _Curve | None, point: CurvePoint, score: float) -> float:
+def log_multiplier(curve: Curve | None, flops: float, score: float) -> float:
     """Log multiplier; +inf for a loss below the measured range, −inf for one above it."""
     loss = math.log(score)
     if curve is None or loss > curve.high:
         return -math.inf
     if loss < curve.low:
         return math.inf
-    return float(curve.log_flops(loss)) - math.log(point.flops)
+    return float(curve.log_flops(loss)) - math.log(flops)
 
 
-def _bootstrap(old: Sequence[CurvePoint], new: Sequence[CurvePoint], seed: int, resamples: int) -> Floats | None:
+def bootstrap(old: Sequence[CurvePoint], new: Sequence[CurvePoint], seed: int, resamples: int) -> Floats | None:
     """Resampled log multipliers, shape (resamples, len(new)); None if some scale has a single seed."""
     if any(len(point.scores) < 2 for point in (*old, *new)):
         return None
@@ -177,10 +177,10 @@ def _bootstrap(old: Sequence[CurvePoint], new: Sequence[CurvePoint], seed: int, 
     new_scores = zip(*[resampled(point) for point in new], strict=True)
     result = np.empty((resamples, len(new)))
     for row, old_row, new_row in zip(result, old_scores, new_scores, strict=True):
-        curve = _curve(old, old_row)
-        # Without a curve the multiplier could be anything: nan, which `_interval` counts on both sides.
+        curve = curve_through(old, old_row)
+        # Without a curve the multiplier could be anything: nan, which `interval` counts on both sides.
         row[:] = [
-            math.nan if curve is None else _log_multiplier(curve, point, score)
+            math.nan if curve is None else log_multiplier(curve, point.flops, score)
             for point, score in zip(new, new_row, strict=True)
         ]
     return result
@@ -191,7 +191,7 @@ def _stretch(n: int) -> float:
     return float(_student_quantile(n - 1, 0.975)) / 1.96 * math.sqrt((n + 1) / (n - 1))
 
 
-def _interval(samples: Floats) -> tuple[float | None, float | None]:
+def interval(samples: Floats) -> tuple[float | None, float | None]:
     """95% interval of the geometric mean over the columns of log multipliers; None where it leaves the range."""
     with np.errstate(invalid="ignore"):
         means = samples.mean(axis=1)

@@ -88,3 +88,42 @@ def test_a_score_in_place_of_a_loss_is_refused(tmp_path: Path) -> None:
     (tmp_path / "scores.csv").write_text("\n".join(lines))
     refused(assay("law", "fit", tmp_path / "scores.csv", "--json"), "rises with compute")
     assert np.all(np.isfinite(rows.loss))
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two recipes at five computes with three seeds each; the second needs 1.4 times less compute."""
+    folder = tmp_path_factory.mktemp("pair")
+    rng = np.random.default_rng(0)
+    for name, times in (("base", 1.0), ("new", 1.4)):
+        rows = ["flops,loss,seed"]
+        for c in 1e18 * 4.0 ** np.arange(5):
+            rows += [f"{c:g},{(1.7 + 1.4 * (times * c / 1e18) ** -0.16) * (1 + rng.normal(0, 5e-4)):.6f},{s}"
+                     for s in range(3)]  # fmt: skip
+        (folder / f"{name}.csv").write_text("\n".join(rows) + "\n")
+    return folder / "base.csv", folder / "new.csv"
+
+
+def test_multiplier_for_programs_and_people(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    found = assay("law", "multiplier", *pair, "--json").json
+    assert found["transfer"] in ("grows", "holds", "fades", "cannot be told")
+    assert found["pooled"]["lo"] < 1.4 < found["pooled"]["hi"]
+    assert found["pooled"]["headline"] is True
+    assert len(found["per_scale"]) == 5
+    text = assay("law", "multiplier", *pair, "--svg", tmp_path / "m.svg").out
+    assert "Transfer: " in text
+    assert "beyond range" in text
+    ET.parse(tmp_path / "m.svg")
+
+
+def test_a_multiplier_from_two_scales_is_preliminary(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    short = []
+    for path in pair:
+        short.append(tmp_path / path.name)
+        short[-1].write_text("\n".join(path.read_text().splitlines()[:10]) + "\n")
+    assert assay("law", "multiplier", *short, "--json").json["pooled"]["headline"] is False
+    assert "Preliminary, not to be quoted alone" in assay("law", "multiplier", *short).out
+
+
+def test_a_table_against_itself_is_refused(pair: tuple[Path, Path]) -> None:
+    refused(assay("law", "multiplier", pair[0], pair[0]), "same curve")

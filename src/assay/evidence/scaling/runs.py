@@ -141,15 +141,15 @@ def check_flops(name: str, lines: Sequence[int], flops: Floats, params: Floats, 
         )
 
 
-def check_gap(name: str, column: str, lines: Sequence[int], values: Floats) -> None:
+def check_gap(name: str, column: str, lines: Sequence[int], values: Floats, most: float = _GAP) -> None:
     """Refuse a column whose values fall apart into two units.
 
     Raises:
-        UserError: two neighbouring sizes are more than 300 times apart.
+        UserError: two neighbouring values are more than `most` times apart.
     """
     order = np.argsort(values)
     ratios = values[order][1:] / values[order][:-1]
-    if len(ratios) and ratios.max() > _GAP:
+    if len(ratios) and ratios.max() > most:
         at = int(ratios.argmax())
         low, high = order[at], order[at + 1]
         raise UserError(

@@ -47,6 +47,7 @@ GROUPS = (
     )),
     ("law", "Scaling laws from tables of runs.", (
         ("fit", "law:fit", "Fit loss as a function of parameters and tokens."),
+        ("multiplier", "law_multiplier:multiplier", "How much less compute does a new recipe need?"),
     )),
     ("mixture", "Mixture weights and what they lead to.", (
         ("fit", "mixture:fit", "Fit losses as functions of mixture weights."),

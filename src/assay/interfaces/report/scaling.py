@@ -1,11 +1,13 @@
 """Pictures of scaling laws: loss against compute with the fit and its interval, multipliers by scale."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import numpy as np
 
+from assay.evidence.scaling.curves import Curve
 from assay.evidence.scaling.law import Law, best_sizes, losses
+from assay.evidence.scaling.transfer import Comparison
 from assay.interfaces.report import plot, wording
 from assay.interfaces.report.html import Content
 from assay.interfaces.report.picture import Panel, band, picture
@@ -98,6 +100,44 @@ def _least(parameters: np.ndarray, compute: np.ndarray) -> np.ndarray:
     return losses(parameters, params, tokens)
 
 
-def span(values: Sequence[float]) -> tuple[float, float]:
-    """The least and the most."""
-    return min(values), max(values)
+def multiplier_picture(base: Curve, new: Curve, found: Comparison) -> str:
+    """Both recipes' losses against compute, and the multiplier at each scale with its interval."""
+    x = plot.axis_around([*(float(v) for v in base.flops), *(float(v) for v in new.flops)], log=True)
+    y = plot.axis_around([loss for curve in (base, new) for point in curve.points for loss in point.losses], log=True)
+    above: list[Content] = []
+    for shape, (curve, kind) in enumerate(((base, "second"), (new, ""))):
+        places = [(x.at(point.flops), y.at(point.mean)) for point in curve.points]
+        above.append(plot.curves(plot.polyline(places, curve.name, class_=f"curve {kind}")))
+        for point in curve.points:
+            for loss in point.losses:
+                hover = f"{curve.name}: {wording.flops(point.flops)}, loss {loss:.4f}"
+                above.append(plot.marker(shape, x.at(point.flops), y.at(loss), hover, class_=f"mark {kind}"))
+    ends = [end for at in found.per_scale for end in (at.value, at.lo, at.hi) if end is not None]
+    z = plot.axis_around([*ends, 1.0], log=True)
+    below: list[Content] = [plot.line(0, z.at(1), 100, z.at(1), class_="zero")]
+    for at in found.per_scale:
+        if at.value is None:
+            continue
+        across = x.at(at.flops)
+        said = f"{wording.multiplier(at.value)} at {wording.flops(at.flops)}"
+        if at.lo is not None or at.hi is not None:
+            low, high = at.lo or z.low, at.hi or z.high
+            below.append(plot.line(across, z.at(low), across, z.at(high), said, class_="interval"))
+        below.append(plot.marker(0, across, z.at(at.value), said, class_="mark"))
+    pooled = "No scale lies inside the base's measured range."
+    if found.pooled:
+        pooled = (
+            f"Pooled {wording.multiplier(found.pooled.value)} "
+            f"({wording.multiplier_range(found.pooled.lo, found.pooled.hi)})"
+            + ("." if found.pooled.headline else ", preliminary: fewer than three scales.")
+        )
+    return picture(
+        "How much less compute the new recipe needs",
+        f"Above: loss against compute. Below: the compute at which the base reaches the new recipe's loss, over the "
+        f"new recipe's, with 95% intervals; above 1 the new recipe needs less. {pooled} Transfer: {found.transfer}.",
+        [
+            Panel(above, decades(x), loss_ticks(y), "training compute, FLOPs", "loss",
+                  [("base", "second", 0), ("new", "", 1)]),
+            Panel(below, decades(x), decades(z, 6), "training compute, FLOPs", "compute multiplier", height=170),
+        ],
+    )  # fmt: skip
