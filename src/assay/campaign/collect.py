@@ -3,6 +3,8 @@
 import shutil
 from typing import Any
 
+from assay.campaign.decide import Key
+from assay.campaign.history import Campaign
 from assay.campaign.lab import Lab
 from assay.campaign.lock import controlling
 
@@ -24,6 +26,7 @@ def collect(lab: Lab, dry_run: bool) -> dict[str, Any]:
             for digest in (pair.champion, pair.candidate)
         }
         needed |= {campaign.hash_of(need.key) for need in campaign.decider.outstanding}
+        needed |= {campaign.hash_of(key) for key in awaited_by_vault(campaign)}
         freed, runs, kept = 0, 0, 0
         for row in lab.store.run_rows():
             folder = lab.run_dir(row["hash"]) / "checkpoint"
@@ -39,3 +42,14 @@ def collect(lab: Lab, dry_run: bool) -> dict[str, Any]:
                     lab.store.forget_checkpoint(connection, row["hash"])
                 shutil.rmtree(folder)
     return {"bytes": freed, "runs": runs, "kept": kept, "dry_run": dry_run}
+
+
+def awaited_by_vault(campaign: Campaign) -> set[Key]:
+    """Confirmation runs of open tests: their checkpoints answer the question to the vault that may come."""
+    open_tests = campaign.decider.active
+    return {
+        key
+        for test in open_tests
+        for key in campaign.outcomes
+        if key.scale == campaign.decider.scale_of("confirm") and key.recipe in (test.champion, test.candidate)
+    }

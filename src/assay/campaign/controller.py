@@ -32,7 +32,6 @@ from assay.spec.lab import LabConfig
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import Executor, OutOfMoney, ResearcherUnavailable
 from assay.spec.recipe import in_words
-from assay.spec.registry import load
 from assay.spec.run import Outcome
 from assay.spec.user import user_name
 from assay.store.ledger import Entry, append
@@ -109,10 +108,7 @@ class Controller:
             self._check_researchers()
             self.started = self._counted = time.monotonic()
             self._begin(budget)
-            executor: Executor = self._executor or load("executor", self.lab.config.execution.executor)(
-                workers=self.lab.workers(), weights=self.lab.config.corpus.score_weights
-            )
-            self.executor = executor
+            executor = self.executor = self._executor or self.lab.executor()
             ended, reason = False, "an error"
             handlers = self._hold_signals()
             try:
@@ -206,6 +202,7 @@ class Controller:
             "command": self.command,
             "rules": RULES,
             "vault": self.lab.vault(),
+            "confinement": {"mechanism": self.lab.confinement.mechanism, "reason": self.lab.confinement.reason},
         }
         before = set(self.campaign.every_verdict)
         outstanding = [self.campaign.hash_of(need.key) for need in self.campaign.decider.outstanding]

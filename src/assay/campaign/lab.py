@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Set
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.corpus.manifest import Manifest, check_size, open_corpus
+from assay.execution.confinement import UNCONFINED, Confinement, find_confinement
 from assay.spec.errors import UserError
 from assay.spec.lab import CorpusSettings, LabConfig
+from assay.spec.protocols import Executor
 from assay.spec.recipe import Recipe
+from assay.spec.registry import load
 from assay.spec.run import Run, RunOrder
 from assay.spec.scale import Scale, Shape, shape_at
 from assay.store.store import Store
@@ -52,6 +56,11 @@ class Lab:
     def corpus(self) -> Manifest:
         return open_corpus(self.corpus_dir)
 
+    @property
+    def vault_dir(self) -> Path:
+        """Where the sealed documents are; only `assay.evaluation.vault` opens it."""
+        return self.folder / "vault" / self.config.corpus.id
+
     def run_dir(self, run_hash: str) -> Path:
         return self.folder / "runs" / run_hash
 
@@ -65,6 +74,18 @@ class Lab:
 
     def workers(self) -> int:
         return self.config.execution.workers or len(os.sched_getaffinity(0))
+
+    @cached_property
+    def confinement(self) -> Confinement:
+        """What keeps this lab's runs out of its vault; found by trying, once."""
+        return find_confinement(self.vault_dir.parent) if self.corpus().vault else UNCONFINED
+
+    def executor(self, workers: int | None = None) -> Executor:
+        """Where runs happen, kept out of the vault. Every training of a lab goes through one of these."""
+        options = {"confinement": self.confinement} if self.config.execution.executor == "local" else {}
+        return load("executor", self.config.execution.executor)(
+            workers=workers or self.workers(), weights=self.config.corpus.score_weights, **options
+        )
 
     def order(self, run: Run, vocab: int, stop_at_step: int | None = None) -> RunOrder:
         return RunOrder(
@@ -207,12 +228,15 @@ def init_lab(folder: Path, manifest: Manifest, changes: dict[str, Any] | None = 
     check_domains(config, manifest)
     needed = max(shape_at(config.start, scale, manifest.vocab).tokens for scale in config.ladder)
     check_size(manifest, needed)
+    confinement = find_confinement(folder.resolve() / "vault") if manifest.vault else UNCONFINED
+    vault = {"commitment": manifest.vault, "mechanism": confinement.mechanism, "reason": confinement.reason}
     store = Store.at(folder, create=True)
     with store.transaction() as connection:
         from assay.store.ledger import append
 
         store.put_recipe(connection, config.start)
-        append(connection, "lab", {"name": config.name, "corpus": manifest.id, "start": config.start.hash})
+        body = {"name": config.name, "corpus": manifest.id, "start": config.start.hash, "vault": vault}
+        append(connection, "lab", body)
     store.close()
     temporary = folder / f".{CONFIG}.tmp"
     temporary.write_text(config_text(config), encoding="utf-8")

@@ -6,9 +6,8 @@ from typing import Any
 from assay.campaign.controller import read_metrics
 from assay.campaign.lab import Lab
 from assay.spec.errors import UserError
-from assay.spec.protocols import Executor, Progress
+from assay.spec.protocols import Progress
 from assay.spec.recipe import Recipe
-from assay.spec.registry import load
 from assay.spec.run import Outcome, Run, Seed
 
 
@@ -25,9 +24,7 @@ def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Callable[[P
     digest, folder = run.hash, lab.run_dir(run.hash)
     with lab.store.transaction() as connection:
         lab.store.put_run(connection, run, "running")
-    executor: Executor = load("executor", lab.config.execution.executor)(
-        workers=1, weights=lab.config.corpus.score_weights
-    )
+    executor = lab.executor(workers=1)
     outcome: Outcome | None = None
     try:
         executor.submit(lab.order(run, lab.corpus().vocab), folder)

@@ -23,10 +23,11 @@ import psutil
 
 from assay.corpus.documents import Source
 from assay.corpus.manifest import Domain, HeldoutText, Manifest, TrainText, open_corpus
+from assay.corpus.sealed import SEALED_SPANS, write_sealed
 from assay.corpus.sources import read_source
 from assay.corpus.spans import choose_spans
-from assay.corpus.split import choose_heldout
-from assay.corpus.spool import Spool, Spooled
+from assay.corpus.split import choose_heldout, choose_sealed
+from assay.corpus.spool import HELDOUT, TRAIN, Spool, Spooled
 from assay.corpus.tables import DocumentTable
 from assay.corpus.tokenizers import Bpe, Bytes, Tokenizer, bpe_size, train_bpe
 from assay.spec.base import canonical_json, sha256_text
@@ -49,6 +50,7 @@ def build_corpus(
     tokenizer: str = "bytes",
     progress: Progress | None = None,
     *,
+    vault: Path | None = None,
     span_bytes: int = SPAN_BYTES,
     shard_bytes: int = SHARD_BYTES,
 ) -> Manifest:
@@ -58,6 +60,7 @@ def build_corpus(
 
     Args:
         tokenizer: `bytes`, or `bpe:N` to train a byte-level BPE on the training side.
+        vault: where the sealed documents go, in `vault / manifest.id`; None seals nothing.
         span_bytes: held-out bytes a domain that evaluations score.
         shard_bytes: a shard is closed before the document that would make it larger.
 
@@ -75,7 +78,7 @@ def build_corpus(
         try:
             (work / "corpus" / "train").mkdir(parents=True)
             with Spool(work) as spool:
-                return _build(corpora_dir, work, spool, sources, tokenizer, report, span_bytes, shard_bytes)
+                return _build(corpora_dir, vault, work, spool, sources, tokenizer, report, span_bytes, shard_bytes)
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -86,6 +89,7 @@ def _silent(done: int, total: int | None, message: str) -> None:
 
 def _build(
     corpora_dir: Path,
+    vault: Path | None,
     work: Path,
     spool: Spool,
     sources: Sequence[Source],
@@ -96,32 +100,35 @@ def _build(
 ) -> Manifest:
     names = sorted(source.name for source in sources)
     _spool_sources(spool, sources, report)
-    _hold_out(spool, names)
+    _hold_out(spool, names, seal=vault is not None)
     folder = work / "corpus"
     tokenizer = _tokenizer(spool, names, tokenizer_name, folder, report)
     corpus_id = _identity(spool, names, folder, span_bytes)
     final = corpora_dir / corpus_id
+    commitment = "" if vault is None else write_sealed(spool, names, vault, corpus_id, SEALED_SPANS * span_bytes)
     try:
-        return open_corpus(final)
+        present = open_corpus(final)
+        if present.vault == commitment:
+            return present
     except UserError:  # not there yet, or damaged
         pass
     domains: dict[str, Domain] = {}
     with DocumentTable(folder / "documents.parquet") as table:
-        total = sum(spool.totals(name, False)[1] for name in names)
+        total = sum(spool.totals(name, TRAIN)[1] for name in names)
         done = 0
         for name in names:
             train = _Shards(folder, name, shard_bytes)
-            for batch in _batches(spool.documents(name, False)):
+            for batch in _batches(spool.documents(name, TRAIN)):
                 report(done, total, f"tokenising {name}")
                 encoded = tokenizer.encode_many([document.content.decode() for document in batch])
                 for document, tokens in zip(batch, encoded, strict=True):
                     table.add(name, document, *train.write(tokens, tokenizer.end_of_text))
                 done += sum(len(document.content) for document in batch)
             train.close()
-            for document in spool.documents(name, True):
+            for document in spool.documents(name, HELDOUT):
                 table.add(name, document)
-            documents, size = spool.totals(name, False)
-            heldout_documents, heldout_size = spool.totals(name, True)
+            documents, size = spool.totals(name, TRAIN)
+            heldout_documents, heldout_size = spool.totals(name, HELDOUT)
             domains[name] = Domain(
                 train=TrainText(documents=documents, bytes=size, tokens=train.tokens, shards=tuple(train.names)),
                 heldout=HeldoutText(documents=heldout_documents, bytes=heldout_size),
@@ -136,6 +143,7 @@ def _build(
         domains=domains,
         dropped_duplicates=spool.dropped(),
         span_bytes=span_bytes,
+        vault=commitment,
     )
     (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     _publish(folder, final)
@@ -145,7 +153,7 @@ def _build(
 def _write_spans(spool: Spool, names: Sequence[str], path: Path, limit: int) -> None:
     with path.open("w", encoding="utf-8") as file:
         for name in names:
-            heldout = ((document.hash, document.content) for document in spool.documents(name, True))
+            heldout = ((document.hash, document.content) for document in spool.documents(name, HELDOUT))
             for span in choose_spans(heldout, limit):
                 file.write(json.dumps({"domain": name, **span._asdict()}) + "\n")
 
@@ -170,7 +178,7 @@ def _spool_sources(spool: Spool, sources: Sequence[Source], report: Progress) ->
                 reported = done
 
 
-def _hold_out(spool: Spool, names: Sequence[str]) -> None:
+def _hold_out(spool: Spool, names: Sequence[str], seal: bool) -> None:
     draws = {name: spool.draws(name) for name in names}
     for name in names:
         if not len(draws[name]):
@@ -178,9 +186,10 @@ def _hold_out(spool: Spool, names: Sequence[str]) -> None:
                 f"domain '{name}' has nothing left once exact duplicates are dropped: all its text is also in "
                 f"other domains; leave one of them out"
             )
-    spool.hold_out(choose_heldout(draws))
+    heldout = choose_heldout(draws)
+    spool.divide(heldout, choose_sealed(draws, heldout) if seal else heldout[:0])
     for name in names:
-        size = spool.totals(name, False)[1]
+        size = spool.totals(name, TRAIN)[1]
         if size < LEAST_TRAIN_BYTES:
             raise UserError(
                 f"domain '{name}' has only {size} bytes of training text, which is too small to train on; "
@@ -202,7 +211,7 @@ def _sample(spool: Spool, names: Sequence[str]) -> Iterator[str]:
     """Training text for the tokenizer: the same number of bytes of each domain, as far as it has them."""
     for name in names:
         left = BPE_SAMPLE_BYTES // len(names)
-        for document in spool.documents(name, False):
+        for document in spool.documents(name, TRAIN):
             yield document.content[:left].decode(errors="ignore")
             left -= len(document.content)
             if left <= 0:
@@ -223,7 +232,7 @@ def _identity(spool: Spool, names: Sequence[str], folder: Path, span_bytes: int)
         "format": _FORMAT,
         "tokenizer": sha256_text(bpe.read_text(encoding="utf-8")) if bpe.exists() else "bytes",
         "span_bytes": span_bytes,
-        "domains": {name: [digest(spool.hashes(name, side)) for side in (False, True)] for name in names},
+        "domains": {name: [digest(spool.hashes(name, side)) for side in (TRAIN, HELDOUT)] for name in names},
     }
     return sha256_text(canonical_json(said))[:16]
 

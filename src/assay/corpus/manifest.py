@@ -44,6 +44,7 @@ class Manifest(Frozen):
     domains: dict[str, Domain] = Field(min_length=1)
     dropped_duplicates: int
     span_bytes: int = Field(description="most held-out bytes a domain in spans.jsonl")
+    vault: str = Field(default="", description="commitment to the sealed documents: a hash of them; '': there are none")
 
     def train_tokens(self) -> dict[str, int]:
         """Training tokens by domain."""

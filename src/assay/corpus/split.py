@@ -1,4 +1,4 @@
-"""Which documents are held out: by a hash of the source file, never by order, place or chance."""
+"""Which documents are held out, and which are sealed: by a hash of the source file, never by order, place or chance."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,6 +8,10 @@ import numpy as np
 from assay.spec.errors import UserError
 
 HELDOUT_FRACTION = 0.05
+#: Held out beyond that and sealed in the vault; a domain of fewer groups than `LEAST_GROUPS` can spare none.
+SEALED_FRACTION = 0.10
+LEAST_GROUPS = 20
+MOST_SEALED_GROUPS = 1_000
 _RANGE = 1 << 63
 
 
@@ -48,6 +52,28 @@ def choose_heldout(domains: Mapping[str, np.ndarray], fraction: float = HELDOUT_
                 f"they cannot be divided into training and held-out text; give it more files or records"
             )
     return np.array(sorted(heldout), dtype=np.int64)
+
+
+def choose_sealed(domains: Mapping[str, np.ndarray], heldout: np.ndarray) -> np.ndarray:
+    """The draws of the groups that the vault seals: held out too, and apart from the ordinary held-out groups.
+
+    They are those that draw lowest above the held-out ones: a tenth of all, in every domain of at least
+    `LEAST_GROUPS` groups at least one and at most a fifth. No group of a smaller domain is sealed.
+
+    Args:
+        domains: for each domain the distinct draws of its groups, int64.
+        heldout: what `choose_heldout` gave.
+    """
+    small = [draws for draws in domains.values() if len(draws) < LEAST_GROUPS]
+    taken = np.concatenate([heldout, *small])
+    threshold = int((HELDOUT_FRACTION + SEALED_FRACTION) * _RANGE)
+    sealed: set[int] = set()
+    for draws in domains.values():
+        if len(draws) >= LEAST_GROUPS:
+            candidates = np.setdiff1d(draws, taken)
+            wanted = max(1, int((candidates < threshold).sum()))
+            sealed.update(candidates[: min(wanted, len(draws) // 5, MOST_SEALED_GROUPS)].tolist())
+    return np.array(sorted(sealed), dtype=np.int64)
 
 
 def _count(draws: np.ndarray, heldout: set[int]) -> int:

@@ -14,6 +14,9 @@ import numpy as np
 from assay.corpus.documents import Document
 from assay.corpus.split import draw
 
+#: The sides of the split.
+TRAIN, HELDOUT, SEALED = 0, 1, 2
+
 
 @dataclass(frozen=True)
 class Spooled:
@@ -38,7 +41,7 @@ class Spool:
             PRAGMA synchronous = OFF;
             CREATE TABLE documents (
                 hash BLOB PRIMARY KEY, domain TEXT, drawn INTEGER, id TEXT, source TEXT, licence TEXT,
-                start INTEGER, bytes INTEGER, heldout INTEGER DEFAULT 0
+                start INTEGER, bytes INTEGER, side INTEGER DEFAULT 0
             ) WITHOUT ROWID;
             BEGIN;
             """
@@ -87,30 +90,34 @@ class Spool:
         rows = self._index.execute("SELECT DISTINCT drawn FROM documents WHERE domain = ?", (domain,))
         return np.fromiter((row[0] for row in rows), np.int64)
 
-    def hold_out(self, draws: np.ndarray) -> None:
-        """Mark every document of these groups; call once, after the last `add`."""
+    def divide(self, heldout: np.ndarray, sealed: np.ndarray) -> None:
+        """Put every document of these groups on its side; all others train. Call once, after the last `add`."""
         self._texts.flush()
-        self._index.execute("CREATE TEMP TABLE heldout (drawn INTEGER PRIMARY KEY)")
-        self._index.executemany("INSERT INTO heldout VALUES (?)", ((int(drawn),) for drawn in draws))
-        self._index.execute("UPDATE documents SET heldout = 1 WHERE drawn IN (SELECT drawn FROM heldout)")
-        self._index.execute("CREATE INDEX parts ON documents (domain, heldout, hash)")
+        self._index.execute("CREATE TEMP TABLE sides (drawn INTEGER PRIMARY KEY, side INTEGER)")
+        for draws, side in ((heldout, HELDOUT), (sealed, SEALED)):
+            self._index.executemany("INSERT INTO sides VALUES (?, ?)", ((int(drawn), side) for drawn in draws))
+        self._index.execute(
+            "UPDATE documents SET side = (SELECT side FROM sides WHERE sides.drawn = documents.drawn) "
+            "WHERE drawn IN (SELECT drawn FROM sides)"
+        )
+        self._index.execute("CREATE INDEX parts ON documents (domain, side, hash)")
 
-    def hashes(self, domain: str, heldout: bool) -> Iterator[bytes]:
+    def hashes(self, domain: str, side: int) -> Iterator[bytes]:
         """SHA-256 of the texts of one side of a domain, in ascending order."""
-        query = "SELECT hash FROM documents WHERE domain = ? AND heldout = ? ORDER BY hash"
-        return (row[0] for row in self._index.execute(query, (domain, heldout)))
+        query = "SELECT hash FROM documents WHERE domain = ? AND side = ? ORDER BY hash"
+        return (row[0] for row in self._index.execute(query, (domain, side)))
 
-    def totals(self, domain: str, heldout: bool) -> tuple[int, int]:
+    def totals(self, domain: str, side: int) -> tuple[int, int]:
         """Documents and bytes of one side of a domain."""
-        query = "SELECT count(*), coalesce(sum(bytes), 0) FROM documents WHERE domain = ? AND heldout = ?"
-        return self._index.execute(query, (domain, heldout)).fetchone()
+        query = "SELECT count(*), coalesce(sum(bytes), 0) FROM documents WHERE domain = ? AND side = ?"
+        return self._index.execute(query, (domain, side)).fetchone()
 
-    def documents(self, domain: str, heldout: bool) -> Iterator[Spooled]:
+    def documents(self, domain: str, side: int) -> Iterator[Spooled]:
         """Documents of one side of a domain, in ascending order of their hashes."""
         query = """
             SELECT hash, id, source, licence, start, bytes FROM documents
-            WHERE domain = ? AND heldout = ? ORDER BY hash
+            WHERE domain = ? AND side = ? ORDER BY hash
         """
-        for digest, name, source, licence, start, size in self._index.execute(query, (domain, heldout)):
+        for digest, name, source, licence, start, size in self._index.execute(query, (domain, side)):
             self._texts.seek(start)
             yield Spooled(digest, name, source, licence, self._texts.read(size))

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from assay.corpus.sealed import SealedSpan
 from assay.corpus.tokenizers import load_tokenizer
 from assay.evaluation.spans import read_spans, write_span_losses
 from assay.spec.run import Scores
@@ -54,6 +55,24 @@ def score_run(run_folder: Path) -> Scores:
     write_span_losses(run_folder, losses)
     replace_file(run_folder / "scores.json", (scores.model_dump_json(indent=1) + "\n").encode())
     return scores
+
+
+def document_losses(run_folder: Path, corpus: Path, spans: Sequence[SealedSpan]) -> dict[tuple[str, str], float]:
+    """Sum of -ln p (nats) over the spans of each document, by domain and document. Writes nothing.
+
+    Raises:
+        UserError: no complete checkpoint, or a damaged corpus.
+    """
+    prepare()
+    trained, tokenizer = load_model(run_folder), load_tokenizer(corpus)
+    encoded = tokenizer.encode_many([span.text for span in spans])
+    streams = [np.concatenate(([tokenizer.end_of_text], tokens)) for tokens in encoded]
+    losses: dict[tuple[str, str], float] = {}
+    found = span_losses(trained.model, streams, context=trained.order.run.recipe.data.context)
+    for span, loss in zip(spans, found, strict=True):
+        place = span.domain, span.document
+        losses[place] = losses.get(place, 0.0) + loss
+    return losses
 
 
 @torch.no_grad()

@@ -80,25 +80,25 @@ def answer(order: RunOrder, folder: Path, weights: dict[str, float]) -> Outcome 
     assert result is not None
     if result.status == "finished":
         assert scores is not None
-        return _outcome(result).model_copy(
+        return _outcome(result, order).model_copy(
             update={
                 "score": weighted_score(scores.bits_per_byte, weights),
                 "domains": scores.bits_per_byte,
                 "seconds": result.seconds + scores.seconds,
             }
         )
-    return _outcome(result)
+    return _outcome(result, order)
 
 
 def paused(folder: Path) -> Outcome:
     """The outcome of a run that was asked to pause, whatever it had reached by then."""
     try:
-        result = read_result(folder)
+        result, order = read_result(folder), read_order(folder)
     except UserError:  # whoever goes on with the run is told
-        result = None
-    if result is None:
+        result = order = None
+    if result is None or order is None:
         return Outcome(status="paused")
-    return _outcome(result).model_copy(update={"status": "paused"})
+    return _outcome(result, order).model_copy(update={"status": "paused"})
 
 
 def failed(folder: Path, why: str) -> Outcome:
@@ -137,7 +137,9 @@ def _stopped(order: RunOrder, result: TrainingResult) -> bool:
     return order.stop_at_step is not None and result.steps >= order.stop_at_step
 
 
-def _outcome(result: TrainingResult) -> Outcome:
+def _outcome(result: TrainingResult, order: RunOrder) -> Outcome:
+    told = {"half_loss": result.half_loss, "flops": result.flops, "step_ms": result.step_ms,
+            "memory_mb": result.peak_memory_mb, "seconds": result.seconds}  # fmt: skip
     return Outcome(
         status=result.status,
         flops=result.flops,
@@ -145,6 +147,7 @@ def _outcome(result: TrainingResult) -> Outcome:
         step_ms=result.step_ms,
         memory_mb=result.peak_memory_mb,
         half_loss=result.half_loss,
+        self_reported=tuple(name for name, value in told.items() if value) if order.command else (),
     )
 
 

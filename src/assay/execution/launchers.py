@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from assay.execution.confinement import Confinement
 from assay.execution.folder import Kind
 
 Started = Callable[[int, int], None]
@@ -35,14 +35,18 @@ class Launcher(Protocol):
 class ForkLauncher:
     """Forks from a warm zygote, which it starts when first needed and again whenever it has died."""
 
-    def __init__(self, train: str, evaluate: str, grace: float, started: Started, ended: Ended) -> None:
-        self._command = [sys.executable, "-P", "-m", "assay.execution.zygote", train, evaluate, str(grace)]
+    def __init__(
+        self, train: str, evaluate: str, grace: float, started: Started, ended: Ended, confinement: Confinement
+    ) -> None:
+        self._command = confinement.command("assay.execution.zygote", train, evaluate, str(grace))
+        self._confinement = confinement
         self._started = started
         self._ended = ended
         self._lock = threading.Lock()
         self._zygote: _ZygoteProcess | None = None
 
     def start(self, run: int, folder: Path, kind: Kind, core: int | None) -> None:
+        self._confinement.hand_over(folder)
         with self._lock:
             if self._zygote is None:
                 self._zygote = _ZygoteProcess(self._command, self._started, self._ended, self._gone)
@@ -128,7 +132,10 @@ class _ZygoteProcess:
 class SpawnLauncher:
     """One fresh interpreter a process: slower to start, but works where fork is not safe."""
 
-    def __init__(self, train: str, evaluate: str, grace: float, started: Started, ended: Ended) -> None:
+    def __init__(
+        self, train: str, evaluate: str, grace: float, started: Started, ended: Ended, confinement: Confinement
+    ) -> None:
+        self._confinement = confinement
         self._work: dict[Kind, str] = {"train": train, "evaluate": evaluate}
         self._grace = grace
         self._started = started
@@ -139,8 +146,9 @@ class SpawnLauncher:
 
     def start(self, run: int, folder: Path, kind: Kind, core: int | None) -> None:
         del core  # platforms without fork have no affinity to set
+        self._confinement.hand_over(folder)
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "assay.execution.child", kind, str(folder), self._work[kind]],
+            self._confinement.command("assay.execution.child", kind, str(folder), self._work[kind]),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.execution.attempts import end_killed
+from assay.execution.confinement import UNCONFINED, Confinement
 from assay.execution.folder import (
     Kind,
     answer,
@@ -62,6 +63,7 @@ class LocalExecutor:
         weights: weight of each domain in the deciding score, as in `lab.toml`.
         train: import path of what trains, given the path of `run.json`.
         evaluate: import path of what evaluates, given the run's folder.
+        confinement: what keeps runs out of the lab's vault; None where there is no vault.
         fork: fork processes from a warm parent, or spawn each; by default fork where that is safe (Linux).
         grace_seconds: how long `close` waits for last checkpoints before it kills.
     """
@@ -73,13 +75,14 @@ class LocalExecutor:
         *,
         train: str = "assay.training.main:train",
         evaluate: str = "assay.evaluation.score:score_run",
+        confinement: Confinement | None = None,
         fork: bool = sys.platform == "linux",
         grace_seconds: float = 60.0,
     ) -> None:
         assert workers > 0, "at least one worker"
         self._weights = weights
         self._launcher: Launcher = (ForkLauncher if fork else SpawnLauncher)(
-            train, evaluate, grace_seconds, self._on_started, self._on_ended
+            train, evaluate, grace_seconds, self._on_started, self._on_ended, confinement or UNCONFINED
         )
         self._changed = threading.Condition()
         self._jobs: dict[str, _Job] = {}

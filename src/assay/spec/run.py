@@ -97,6 +97,9 @@ class Outcome(Frozen):
     step_ms: float = 0.0
     memory_mb: float = 0.0
     half_loss: float | None = Field(default=None, description="training loss half-way, nats a token")
+    self_reported: tuple[str, ...] = Field(
+        default=(), description="what of this an external trainer said of itself; scores are always measured here"
+    )
     message: str = Field(default="", description="why it failed, with its log's end")
 
 

@@ -36,7 +36,6 @@ def compare(
     from assay.campaign.comparison import compare as run_comparison
     from assay.campaign.matching import MATCHES
     from assay.interfaces.cli.progress import pair_progress
-    from assay.spec.registry import load
 
     lab, (old_name, new_name) = split_words(words, ("OLD", "NEW"), "compare")
     if pairs < 2:
@@ -49,9 +48,7 @@ def compare(
     lab.check()
     for recipe, name in ((old, old_name), (new, new_name)):
         lab.check_recipe(recipe, lab.config.ladder[rung], name)
-    executor = load("executor", lab.config.execution.executor)(
-        workers=lab.workers(), weights=lab.config.corpus.score_weights
-    )
+    executor = lab.executor()
     rows: list[dict[str, Any]] = []
     try:
         for matched in MATCHES if match == "all" else (match,):

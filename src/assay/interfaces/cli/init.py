@@ -70,7 +70,7 @@ def init(
     existed = folder.exists()
     try:
         with corpus_progress(quiet=json) as progress:
-            manifest = build_corpus(folder / "corpora", sources, tokenizer, progress)
+            manifest = build_corpus(folder / "corpora", sources, tokenizer, progress, vault=folder / "vault")
         lab = init_lab(folder, manifest, changes)
     except BaseException:
         if not existed:

@@ -39,6 +39,10 @@ COMMANDS = (
 GROUPS = (
     ("recipe", "Show and compare recipes.", (("show", "recipe:show", "Print a recipe as TOML."),
                                              ("diff", "recipe:diff", "Show the fields in which two recipes differ."))),
+    ("vault", "The sealed held-out set.", (
+        ("status", "vault:status", "Show how much of its worth is used up."),
+        ("rotate", "vault:rotate", "Go on with the next part of it."),
+    )),
     ("ledger", "The append-only history.", (("verify", "ledger:verify", "Check every entry and every decision."),
                                             ("budget", "ledger:budget", "Show what is left of the error budget."))),
     ("evidence", "Tests on tables of results.", (

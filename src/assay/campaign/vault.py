@@ -1,0 +1,163 @@
+"""The vault as a campaign uses it: one question a promotion, each an entry of the ledger, and what is left of it."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from assay.campaign.lab import Lab
+from assay.campaign.lock import controlling
+from assay.corpus.sealed import Sealed, open_sealed
+from assay.evaluation.ladder import deviation, lasting
+from assay.evaluation.vault import Query, read_queries, told_spread
+from assay.execution.launchers import environment_without_secrets
+from assay.spec.base import canonical_json, sha256_text
+from assay.spec.errors import UserError
+from assay.store.ledger import Entry, append
+
+#: Kinds of ledger entries: a question with its answer, and a step to the next part.
+ASKED, ROTATED = "vault", "rotation"
+
+
+class Answered(NamedTuple):
+    """What the ledger keeps of a question to the vault: never a score.
+
+    Attributes:
+        passed: the bit; True also where there is no vault to ask, which makes the certificate advisory.
+        body: of the ledger's entry.
+    """
+
+    passed: bool
+    body: dict[str, Any]
+
+
+class Vault:
+    """A lab's vault, for the controller: it starts the evaluator and learns one bit."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._manifest = lab.corpus()
+
+    def ask(self, number: int, pairs: Sequence[tuple[str, str]], entries: Sequence[Entry]) -> Answered:
+        """Does the vault confirm a proposal? Asking the same again gives the same answer and counts once.
+
+        Args:
+            number: of the proposal.
+            pairs: hashes of the confirmation's runs, champion and candidate, in order.
+            entries: the ledger so far.
+
+        Raises:
+            UserError: the vault or a checkpoint is missing or damaged.
+        """
+        lab, commitment = self._lab, self._manifest.vault
+        part, asked = part_of(entries), sum(entry.kind == ASKED for entry in entries)
+        body = {"number": number, "bit": None, "query": asked, "commitment": commitment, "part": part,
+                "mechanism": "advisory", "reason": absence(lab)}  # fmt: skip
+        if not commitment:
+            return Answered(True, body)
+        key = sha256_text(canonical_json([commitment, part, [list(pair) for pair in pairs]]))
+        query = Query(
+            key=key, vault=str(lab.vault_dir), commitment=commitment, part=part, corpus_dir=str(lab.corpus_dir),
+            weights=lab.config.corpus.score_weights,
+            pairs=tuple((str(lab.run_dir(old)), str(lab.run_dir(new))) for old, new in pairs),
+        )  # fmt: skip
+        bit = _evaluate(query)
+        confinement = lab.confinement
+        body |= {"bit": bit, "query": asked + 1, "mechanism": confinement.mechanism, "reason": confinement.reason}
+        return Answered(bit, body)
+
+
+def absence(lab: Lab) -> str:
+    """Why a lab has no vault; '' if it has one."""
+    if lab.corpus().vault:
+        return ""
+    return "its corpus has no sealed documents: it was made by an older assay, or no domain has 20 source documents"
+
+
+def part_of(entries: Sequence[Entry]) -> int:
+    """The part of the vault that is in use."""
+    return sum(entry.kind == ROTATED for entry in entries)
+
+
+def _evaluate(query: Query) -> bool:
+    """Start the evaluator, outside the sandbox of the runs, and take its one bit."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "assay.evaluation.vault"], input=query.model_dump_json(), capture_output=True,
+        text=True, env=environment_without_secrets(), start_new_session=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0 or done.stdout.strip() not in ("0", "1"):
+        last = (done.stderr.strip().splitlines() or ["it ended without an answer"])[-1]
+        raise UserError(f"the vault could not be asked: {last.removeprefix('error: ')}")
+    return done.stdout.strip() == "1"
+
+
+def vault_facts(lab: Lab) -> dict[str, Any]:
+    """How much of the vault's worth is used up, and when to rotate it. No score and nothing of its text.
+
+    Raises:
+        UserError: the vault is damaged.
+    """
+    entries = lab.store.ledger()
+    part, smallest = part_of(entries), lab.config.evidence.min_effect
+    facts: dict[str, Any] = {
+        "lab": str(lab.folder), "commitment": lab.corpus().vault, "mechanism": "advisory", "reason": absence(lab),
+        "domains": {}, "without": sorted(lab.corpus().domains), "part": part, "parts": 0, "queries": 0,
+        "bits_released": 0, "not_in_ledger": 0, "smallest_effect_percent": smallest, "documents": 0,
+        "equal_documents": 0.0, "spread_percent": None, "deviation_percent": None, "queries_in_all": None,
+        "worth_used": 0.0, "rotate": "",
+    }  # fmt: skip
+    if not facts["commitment"]:
+        return facts | {"rotate": "there is no vault"}
+    sealed = open_sealed(lab.vault_dir)
+    mine = [e for e in entries if e.kind == ASKED and e.body["part"] == part and e.body["bit"] is not None]
+    answered = sum(record["part"] == part for record in read_queries(lab.vault_dir))
+    queries = max(len(mine), answered)
+    documents = equal_documents(sealed, part, lab.config.corpus.score_weights)
+    spread = told_spread(lab.vault_dir, part)
+    domains = sealed.parts[part].domains
+    facts |= {
+        "mechanism": lab.confinement.mechanism, "reason": lab.confinement.reason,
+        "domains": {name: {"documents": d.documents, "bytes": d.bytes} for name, d in domains.items()},
+        "without": list(sealed.without), "parts": len(sealed.parts), "queries": queries, "bits_released": queries,
+        "not_in_ledger": queries - len(mine), "documents": sum(d.documents for d in domains.values()),
+        "equal_documents": documents,
+    }  # fmt: skip
+    if spread is None:
+        return facts | {"rotate": "cannot be said before the first query, which shows how much documents differ"}
+    allowed = lasting(documents, spread, smallest)
+    left = allowed - queries
+    last = part + 1 == len(sealed.parts)
+    what = "make a lab with fresh text" if last else "`assay vault rotate`"
+    return facts | {
+        "spread_percent": spread, "deviation_percent": deviation(queries, documents, spread),
+        "queries_in_all": allowed, "worth_used": min(1.0, queries / allowed) if allowed else 1.0,
+        "rotate": f"now: {what}" if left <= 0 else f"after {left} more {'query' if left == 1 else 'queries'}: {what}",
+    }  # fmt: skip
+
+
+def equal_documents(sealed: Sealed, part: int, weights: dict[str, float]) -> float:
+    """How many documents of equal weight the vault's mean is worth: 1/Σv² over the weights v of its documents."""
+    domains = sealed.parts[part].domains
+    whole = sum(weights.get(name, 0.0) for name in domains)
+    squares = sum((weights.get(name, 0.0) / whole) ** 2 * d.squares for name, d in domains.items()) if whole else 0.0
+    return 1 / squares if squares else 0.0
+
+
+def rotate(lab: Lab) -> dict[str, Any]:
+    """Go on with the next part of the vault; returns its place and how many there are.
+
+    Raises:
+        UserError: there is no further part, or a campaign is running.
+    """
+    with controlling(lab.folder, "assay vault rotate"):
+        if not lab.corpus().vault:
+            raise UserError(f"{lab.folder} has no vault: {absence(lab)}")
+        sealed, part = open_sealed(lab.vault_dir), part_of(lab.store.ledger()) + 1
+        if part >= len(sealed.parts):
+            raise UserError(
+                f"all {len(sealed.parts)} of the vault's parts have been in use; make a new lab with fresh text "
+                f"(assay init), since what was used up cannot be sealed again"
+            )
+        with lab.store.transaction() as connection:
+            append(connection, ROTATED, {"part": part, "commitment": lab.corpus().vault})
+    return {"part": part, "parts": len(sealed.parts)}
