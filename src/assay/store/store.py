@@ -132,7 +132,7 @@ class Store:
         )  # fmt: skip
 
     def put_outcome(self, connection: Connection, digest: str, outcome: Outcome) -> None:
-        values = outcome.model_dump(exclude={"domains"}) | {"domains": canonical_json(outcome.domains)}
+        values = outcome.model_dump(exclude={"domains", "self_reported"}) | {"domains": canonical_json(outcome.domains)}
         connection.execute(update(runs).where(runs.c.hash == digest).values(**values))
 
     def set_status(self, connection: Connection, digest: str, status: str) -> None:
