@@ -22,6 +22,7 @@ from assay.campaign.lab import Lab
 from assay.campaign.lock import controlling
 from assay.campaign.observe import registration, view_of
 from assay.campaign.spending import Purse, check_enough, check_limits, core_usd, remaining
+from assay.campaign.vault import ASKED, SealedVault, Vault
 from assay.campaign.watch import Snapshot, Watcher
 from assay.researchers.admissible import admissible
 from assay.researchers.create import check, create
@@ -66,13 +67,14 @@ class Controller:
 
     def __init__(
         self, lab: Lab, budget: Budget | None, watcher: Watcher, command: str = "assay run",
-        executor: Executor | None = None, after_alarm: str = "",
+        executor: Executor | None = None, after_alarm: str = "", vault: Vault | None = None,
     ) -> None:  # fmt: skip
         self.lab = lab
         self.asked = budget
         self.watcher = watcher
         self.command = command
         self._executor = executor
+        self.vault = vault or SealedVault(lab)
         self._after_alarm = after_alarm
         self.alarmed = False
         self.started = time.monotonic()
@@ -249,6 +251,7 @@ class Controller:
         """Fill the queue, wait for the oldest outstanding run, take its outcome."""
         self._check_interrupted()
         self._read_inbox()
+        self._ask_vault()
         self._fill()
         decider = self.campaign.decider
         if not decider.outstanding:
@@ -257,6 +260,23 @@ class Controller:
         outcome = self._wait(need)
         if outcome is not None:
             self._take(need, outcome)
+
+    def _ask_vault(self) -> None:
+        """Bring the tests that passed all else before the sealed set. A crash before the entry asks the same again."""
+        for test in self.campaign.decider.pending_vault:
+            self.watcher.tick(self._snapshot(f"asking the vault about #{test.number}"))
+            scale = self.campaign.decider.scale_of("confirm")
+            pairs = [
+                (self.campaign.hash_of(Key(test.champion, scale, seed)),
+                 self.campaign.hash_of(Key(test.candidate, scale, seed)))
+                for seed in test.seeds["confirm"]
+            ]  # fmt: skip
+            answer = self.vault.ask(test.number, pairs)
+            generations, before = len(self.campaign.generations), set(self.campaign.every_verdict)
+            with self.lab.store.transaction() as connection:
+                self._append(connection, ASKED, answer.model_dump(mode="json"))
+                new = self._append_decisions(connection, before, generations)
+            self._announce_decisions(new, generations)
 
     def _fill(self) -> None:
         """Register proposals and start runs for as long as the budget allows.

@@ -290,11 +290,12 @@ class Campaign:
 
     def answer_vault(self, answer: VaultAnswer) -> list[Closing]:
         """Take the vault's answer to a test that passed all else."""
-        said = answer.note or (
-            "the sealed vault confirms it" if answer.passed else "the sealed vault does not confirm it"
-        )
+        if answer.query != len(self.vault_answers) + 1:
+            raise ValueError(f"question {len(self.vault_answers) + 1} to the vault is counted as {answer.query}")
+        said = "the sealed set confirms it" if answer.passed else "the sealed set does not confirm it"
+        said += f" (advisory: {answer.note})" if answer.advisory else ""
         self.vault_answers[answer.number] = answer
-        closings = self.decider.answer_vault(answer.number, answer.passed, f"vault: {said}")
+        closings = self.decider.answer_vault(answer.number, answer.passed, said)
         for closing in closings:
             self._close(closing)
         return closings

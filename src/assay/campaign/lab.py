@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.corpus.manifest import Manifest, check_size, open_corpus
+from assay.corpus.sealed import open_sealed
 from assay.execution.confinement import UNCONFINED, Confinement, find_confinement
 from assay.spec.errors import UserError
 from assay.spec.lab import CorpusSettings, LabConfig
@@ -70,7 +71,7 @@ class Lab:
 
     def vault(self) -> bool:
         """Whether a promotion needs an answer of the sealed vault."""
-        return False
+        return bool(self.corpus().vault)
 
     def workers(self) -> int:
         return self.config.execution.workers or len(os.sched_getaffinity(0))
@@ -142,6 +143,8 @@ class Lab:
                 f"{self.store.name}: entry {found.bad_seq} of the ledger was changed ({found.problem}); restore the "
                 f"file from a copy"
             )
+        if manifest.vault and open_sealed(self.vault_dir).commitment != manifest.vault:
+            raise UserError(f"{self.vault_dir}: not what was sealed with this corpus; restore the folder from a copy")
         check_domains(self.config, manifest)
         needed = max(shape_at(self.config.start, scale, manifest.vocab).tokens for scale in self.config.ladder)
         check_size(manifest, needed)

@@ -3,75 +3,66 @@
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 from assay.campaign.lab import Lab
 from assay.campaign.lock import controlling
+from assay.campaign.verdicts import NO_VAULT
 from assay.corpus.sealed import Sealed, open_sealed
 from assay.evaluation.ladder import deviation, lasting
 from assay.evaluation.vault import Query, read_queries, told_spread
 from assay.execution.launchers import environment_without_secrets
 from assay.spec.base import canonical_json, sha256_text
 from assay.spec.errors import UserError
+from assay.spec.verdict import VaultAnswer
 from assay.store.ledger import Entry, append
 
 #: Kinds of ledger entries: a question with its answer, and a step to the next part.
 ASKED, ROTATED = "vault", "rotation"
 
 
-class Answered(NamedTuple):
-    """What the ledger keeps of a question to the vault: never a score.
+class Vault(Protocol):
+    """What the controller asks for a confirmation."""
 
-    Attributes:
-        passed: the bit; True also where there is no vault to ask, which makes the certificate advisory.
-        body: of the ledger's entry.
-    """
-
-    passed: bool
-    body: dict[str, Any]
+    def ask(self, number: int, pairs: Sequence[tuple[str, str]]) -> VaultAnswer: ...
 
 
-class Vault:
-    """A lab's vault, for the controller: it starts the evaluator and learns one bit."""
+class SealedVault:
+    """A lab's vault: starts the evaluator and learns one bit."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        self._manifest = lab.corpus()
+        self._commitment = lab.corpus().vault
 
-    def ask(self, number: int, pairs: Sequence[tuple[str, str]], entries: Sequence[Entry]) -> Answered:
+    def ask(self, number: int, pairs: Sequence[tuple[str, str]]) -> VaultAnswer:
         """Does the vault confirm a proposal? Asking the same again gives the same answer and counts once.
 
         Args:
             number: of the proposal.
             pairs: hashes of the confirmation's runs, champion and candidate, in order.
-            entries: the ledger so far.
 
         Raises:
             UserError: the vault or a checkpoint is missing or damaged.
         """
-        lab, commitment = self._lab, self._manifest.vault
-        part, asked = part_of(entries), sum(entry.kind == ASKED for entry in entries)
-        body = {"number": number, "bit": None, "query": asked, "commitment": commitment, "part": part,
-                "mechanism": "advisory", "reason": absence(lab)}  # fmt: skip
-        if not commitment:
-            return Answered(True, body)
-        key = sha256_text(canonical_json([commitment, part, [list(pair) for pair in pairs]]))
+        lab, entries = self._lab, self._lab.store.ledger()
+        part = part_of(entries)
         query = Query(
-            key=key, vault=str(lab.vault_dir), commitment=commitment, part=part, corpus_dir=str(lab.corpus_dir),
+            key=sha256_text(canonical_json([self._commitment, part, number, [list(pair) for pair in pairs]])),
+            vault=str(lab.vault_dir), commitment=self._commitment, part=part, corpus_dir=str(lab.corpus_dir),
             weights=lab.config.corpus.score_weights,
             pairs=tuple((str(lab.run_dir(old)), str(lab.run_dir(new))) for old, new in pairs),
         )  # fmt: skip
-        bit = _evaluate(query)
-        confinement = lab.confinement
-        body |= {"bit": bit, "query": asked + 1, "mechanism": confinement.mechanism, "reason": confinement.reason}
-        return Answered(bit, body)
+        passed, confinement = _evaluate(query), lab.confinement
+        advisory = confinement.mechanism == "advisory"
+        return VaultAnswer(
+            number=number, passed=passed, query=1 + sum(entry.kind == ASKED for entry in entries), part=part,
+            commitment=self._commitment, advisory=advisory, note=confinement.reason if advisory else "",
+        )  # fmt: skip
 
 
 def absence(lab: Lab) -> str:
     """Why a lab has no vault; '' if it has one."""
-    if lab.corpus().vault:
-        return ""
-    return "its corpus has no sealed documents: it was made by an older assay, or no domain has 20 source documents"
+    return "" if lab.vault() else NO_VAULT
 
 
 def part_of(entries: Sequence[Entry]) -> int:
@@ -109,7 +100,7 @@ def vault_facts(lab: Lab) -> dict[str, Any]:
     if not facts["commitment"]:
         return facts | {"rotate": "there is no vault"}
     sealed = open_sealed(lab.vault_dir)
-    mine = [e for e in entries if e.kind == ASKED and e.body["part"] == part and e.body["bit"] is not None]
+    mine = [e for e in entries if e.kind == ASKED and e.body["part"] == part]
     answered = sum(record["part"] == part for record in read_queries(lab.vault_dir))
     queries = max(len(mine), answered)
     documents = equal_documents(sealed, part, lab.config.corpus.score_weights)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Degrees of freedom below which a deviation is not worth quoting: its own relative error is then one half or more.
 LEAST_DEGREES = 3
+#: Why a certificate is advisory where no question could be asked.
+NO_VAULT = "the lab has no sealed documents: none of its domains has 20 source documents"
 
 
 def build_verdict(
@@ -128,6 +130,8 @@ def build_certificate(campaign: Campaign, test: Test) -> Certificate:
     old = _curve(campaign, test.champion)
     new = _curve(campaign, test.candidate)
     single, pooled = multipliers(old, new, seed=test.number)
+    answer = campaign.vault_answers.get(test.number)
+    why = NO_VAULT if answer is None else answer.note
     return Certificate(
         registered=campaign.registered[test.number],
         verdict=verdict,
@@ -137,6 +141,8 @@ def build_certificate(campaign: Campaign, test: Test) -> Certificate:
         remeasured=_fresh_size(next((e for e in verdict.evidence if e.stage == "remeasure"), None)),
         multipliers=tuple(single),
         pooled=pooled,
+        vault="confirmed" if answer is not None and not answer.advisory else "advisory",
+        vault_reason=why,
         preliminary=sum(m.value is not None for m in single) < 3,
     )
 

@@ -61,8 +61,11 @@ class VaultAnswer(Frozen):
 
     number: int = Field(description="of the test that asked")
     passed: bool
+    query: int = Field(default=1, ge=1, description="how many questions the set has answered with this one")
+    part: int = Field(default=0, ge=0, description="of the set, of those between which `assay vault rotate` moves on")
+    commitment: str = Field(default="", description="hash of the sealed text, as in the corpus' manifest")
     advisory: bool = Field(default=False, description="true where nothing but convention kept the set sealed")
-    note: str = ""
+    note: str = Field(default="", description="why it is advisory")
 
 
 class Verdict(Frozen):
@@ -114,6 +117,10 @@ class Certificate(Frozen):
     shrunken: Size | None = None
     multipliers: tuple[Multiplier, ...]
     pooled: Multiplier | None = Field(default=None, description="geometric mean over scales inside the measured range")
+    vault: Literal["confirmed", "advisory"] = Field(
+        default="advisory", description="advisory: no sealed set confirmed it that runs could not have read"
+    )
+    vault_reason: str = Field(default="", description="why it is advisory")
     preliminary: bool = Field(description="true below three scales inside the measured range")
 
 
