@@ -62,8 +62,8 @@ def test_full_for_the_store_during_init(disk: Disk, material: Path, monkeypatch:
 
     built = build.build_corpus
 
-    def then_full(*arguments: object) -> object:
-        manifest = built(*arguments)  # type: ignore[arg-type]
+    def then_full(*arguments: object, **options: object) -> object:
+        manifest = built(*arguments, **options)  # type: ignore[arg-type]
         disk.resize(disk.used() + 8192)
         return manifest
 
