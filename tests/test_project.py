@@ -153,6 +153,12 @@ def test_only_training_evaluation_and_the_zygote_import_torch() -> None:
     assert not wrong
 
 
+def test_every_executor_of_a_lab_is_made_where_its_vault_is_kept_shut() -> None:
+    """Whoever made one past `Lab.executor` would start trainings that can read the sealed documents."""
+    makers = [path for path in SOURCE.rglob("*.py") if re.search(r'load\("executor"|LocalExecutor\(', path.read_text())]
+    assert makers == [SOURCE / "campaign" / "lab.py"]
+
+
 def test_no_module_of_the_controller_loads_torch_even_through_others() -> None:
     packages = [package for package in ORDER if package not in ("training", "evaluation")]
     modules = [

@@ -40,16 +40,13 @@ def calibrate(
     from assay.campaign.calibrate import calibrate as measure
     from assay.interfaces.cli.progress import calibration_progress
     from assay.spec.budget import Budget
-    from assay.spec.registry import load
 
     asked = None if budget is None else Budget.read(budget)
     opened = open_lab(lab)
     names = [rung.name for rung in opened.config.ladder]
     if scale is not None and scale not in names:
         raise UserError(f"no scale is called '{scale}'; the ladder has: {', '.join(names)}")
-    executor = load("executor", opened.config.execution.executor)(
-        workers=opened.workers(), weights=opened.config.corpus.score_weights
-    )
+    executor = opened.executor()
     try:
         with calibration_progress(quiet=json or not sys.stderr.isatty()) as tick:
             found = measure(opened, asked, names.index(scale) if scale else 0, executor, tick)
