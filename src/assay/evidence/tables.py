@@ -102,8 +102,8 @@ class Table:
 
 
 def shorten(text: str, most: int = 60) -> str:
-    """A text from a file for a message: on one line, and not long."""
-    line = " ".join(text.split())
+    """A text from a file for a message: on one line, printable, and not long."""
+    line = "".join(letter if letter.isprintable() else "�" for letter in " ".join(text.split()))
     return line if len(line) <= most else line[: most - 1] + "…"
 
 

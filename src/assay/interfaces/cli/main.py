@@ -34,6 +34,7 @@ COMMANDS = (
     ("train", "train:train", "Train one recipe and watch it live."),
     ("compare", "compare:compare", "Is one recipe better than another?"),
     ("calibrate", "calibrate:calibrate", "Measure a lab's noise, and what reduces it."),
+    ("audit-log", "audit_log:audit_log", "Say which kept changes of another system's log stand beyond noise."),
     ("gc", "gc:gc", "Free checkpoints that no verdict needs."),
 )
 GROUPS = (
