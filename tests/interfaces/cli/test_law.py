@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.evidence.scaling.planted import CHINCHILLA, runs, table, with_chinchilla
+from tests.evidence.scaling.test_approaches import profiles
 
 from .helpers import assay
 from .test_bad_input import refused
@@ -127,3 +128,25 @@ def test_a_multiplier_from_two_scales_is_preliminary(pair: tuple[Path, Path], tm
 
 def test_a_table_against_itself_is_refused(pair: tuple[Path, Path]) -> None:
     refused(assay("law", "multiplier", pair[0], pair[0]), "same curve")
+
+
+def test_isoflop_frontier_and_proxy_answer_and_draw(tmp_path: Path) -> None:
+    rows = profiles(width=1.2, noise=0.001)
+    runs_csv = table(tmp_path / "runs.csv", rows)
+    found = assay("law", "isoflop", runs_csv, "--json", "--svg", tmp_path / "i.svg").json
+    assert len(found["budgets"]) == 4
+    assert found["compute_exponent"]["lo"] < 0.41 / 0.69 < found["compute_exponent"]["hi"]
+    assert "grows as compute to the power" in assay("law", "isoflop", runs_csv).out
+    grid = table(tmp_path / "grid.csv", runs(noise=0.001))
+    found = assay("law", "frontier", grid, "--json", "--svg", tmp_path / "f.svg").json
+    assert {"E", "a", "b", "ci", "frontier", "n"} <= set(found)
+    assert "least loss" in assay("law", "frontier", grid).out
+    for name in ("i.svg", "f.svg"):
+        ET.parse(tmp_path / name)
+    for name, shift in (("small", 0.3), ("large", 0.0)):
+        lines = ["recipe,loss", *(f"r{i},{2 + shift + 0.1 * i + 0.13 * (i % 3) * shift:.4f}" for i in range(8))]
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines))
+    found = assay("law", "proxy", tmp_path / "small.csv", tmp_path / "large.csv", "--json").json
+    assert 0.5 < found["decision_accuracy"]["value"] <= 1
+    assert "decision accuracy" in assay("law", "proxy", tmp_path / "small.csv", tmp_path / "large.csv").out
+    refused(assay("law", "proxy", grid, tmp_path / "large.csv"), "--on")

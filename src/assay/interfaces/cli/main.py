@@ -52,6 +52,9 @@ GROUPS = (
     )),
     ("law", "Scaling laws from tables of runs.", (
         ("fit", "law:fit", "Fit loss as a function of parameters and tokens."),
+        ("isoflop", "law_curves:isoflop", "Find the best size at each compute budget."),
+        ("frontier", "law_curves:frontier", "Find the least loss for each compute."),
+        ("proxy", "law_proxy:proxy", "Do small runs rank recipes as large ones do?"),
         ("multiplier", "law_multiplier:multiplier", "How much less compute does a new recipe need?"),
     )),
     ("mixture", "Mixture weights and what they lead to.", (

@@ -4,14 +4,20 @@ import math
 from collections.abc import Collection
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.evidence.scaling.curves import Curve
+from assay.evidence.scaling.frontier import Frontier
+from assay.evidence.scaling.isoflop import IsoFlop, budgets
 from assay.evidence.scaling.law import Law, best_sizes, losses
+from assay.evidence.scaling.runs import Runs
 from assay.evidence.scaling.transfer import Comparison
 from assay.interfaces.report import plot, wording
 from assay.interfaces.report.html import Content
 from assay.interfaces.report.picture import Panel, band, picture
 from assay.interfaces.report.plot import Axis
+
+Floats = NDArray[np.float64]
 
 #: Points of a drawn curve.
 _STEPS = 60
@@ -140,4 +146,56 @@ def multiplier_picture(base: Curve, new: Curve, found: Comparison) -> str:
                   [("base", "second", 0), ("new", "", 1)]),
             Panel(below, decades(x), decades(z, 6), "training compute, FLOPs", "compute multiplier", height=170),
         ],
+    )  # fmt: skip
+
+
+def isoflop_picture(runs: Runs, found: IsoFlop) -> str:
+    """Loss against size at each budget, with the best sizes and their intervals."""
+    x = plot.axis_around([float(v) for v in runs.params], log=True)
+    y = plot.axis_around([float(v) for v in runs.loss])
+    marks: list[Content] = []
+    for place, at in enumerate(budgets(runs.flops)):
+        order = at[np.argsort(runs.params[at])]
+        kind = ("", "second", "good", "unsure")[place % 4]
+        places = [(x.at(float(runs.params[i])), y.at(float(runs.loss[i]))) for i in order]
+        hover = wording.flops(float(runs.flops[at].mean()))
+        marks.append(plot.curves(plot.polyline(places, hover, class_=f"curve {kind}")))
+        marks += [plot.marker(0, *here, hover, class_=f"mark {kind}") for here in places]
+    for budget in found.budgets:
+        if budget.params is None or budget.loss is None:
+            continue
+        up = y.at(budget.loss)
+        said = f"best at {wording.flops(budget.flops)}: {wording.significant(budget.params)} parameters"
+        if budget.lo is not None and budget.hi is not None:
+            marks.append(plot.line(x.at(budget.lo), up, x.at(budget.hi), up, said, class_="interval bad"))
+        marks.append(plot.marker(3, x.at(budget.params), up, said, class_="mark bad"))
+    return picture(
+        "The best size for each compute",
+        "Loss against the number of parameters; each line is one compute budget. Diamonds: the lowest points of the "
+        "parabolas, with 95% intervals.",
+        [Panel(marks, decades(x), loss_ticks(y), "parameters", "loss", [("best size", "bad", 3)], height=340)],
+    )
+
+
+def frontier_picture(flops: Floats, losses: Floats, found: Frontier) -> str:
+    """All runs, those of least loss for their compute, and the curve through these with its interval."""
+    x = plot.axis_around([float(v) for v in flops], log=True)
+    y = plot.axis_around([float(v) for v in losses])
+    compute = compute_range(float(found.flops.min()), float(found.flops.max()))
+    middle, low, high = found.loss(np.array(compute))
+    across = [x.at(c) for c in compute]
+    marks: list[Content] = [
+        plot.curves(
+            band(zip(across, map(y.at, low), map(y.at, high), strict=True), "95% interval", class_="band"),
+            plot.polyline(zip(across, map(y.at, middle), strict=True), "E + a·C^−b", class_="curve"),
+        )
+    ]
+    for i, (c, loss) in enumerate(zip(flops.tolist(), losses.tolist(), strict=True)):
+        kind = "mark" if i in found.places else "mark faint"
+        marks.append(plot.marker(0, x.at(c), y.at(loss), f"{wording.flops(c)}, loss {loss:.4f}", class_=kind))
+    return picture(
+        "The least loss for each compute",
+        "Grey: all runs. Blue: runs with the least loss for their compute, the curve and its 95% interval.",
+        [Panel(marks, decades(x), loss_ticks(y), "training compute, FLOPs", "loss",
+               [("least loss", "", 0), ("other run", "faint", 0)], height=340)],
     )  # fmt: skip
