@@ -217,6 +217,18 @@ def test_a_multiplier_outside_the_measured_range_is_said_to_be(known: dict[str, 
     assert "beyond range" in page.text["headline"]
 
 
+def test_a_multiplier_from_fewer_than_three_scales_is_told_but_is_no_headline(known: dict[str, Any]) -> None:
+    made = copy.deepcopy(known)
+    made["totals"] |= {"multiplier": 1.37, "multiplier_low": 1.1, "multiplier_high": 1.7, "preliminary": True}
+    page = render(made)
+    numbers = re.findall(r'class="card-number">([^<]*)<', page)
+    assert "too few scales" in numbers
+    assert not [number for number in numbers if "1.37" in number]
+    assert "Preliminary, 1.37×" in page
+    made["totals"]["preliminary"] = False
+    assert "1.37×" in re.findall(r'class="card-number">([^<]*)<', render(made))
+
+
 def test_intervals_that_are_not_bounded_yet_are_drawn_with_arrows_on_both_sides(known: dict[str, Any]) -> None:
     made = copy.deepcopy(known)
     p = next(p for p in made["proposals"] if p["effect_percent"] is not None)

@@ -139,14 +139,15 @@ def _gain_cards(totals: dict[str, Any]) -> list[Content]:
         compute = ["No generation’s loss lies inside the measured range of the one before."]
     elif totals["beyond"]:
         compute.append(f"Not in it, as beyond the measured range: generation {', '.join(map(str, totals['beyond']))}.")
-    if totals["preliminary"]:
-        compute.append("Preliminary: fewer than three scales inside the measured range.")
+    number = wording.multiplier(totals["multiplier"])
+    if totals["preliminary"] and totals["multiplier"] is not None:
+        # Until three scales vouch for it, the number is told, but not as a result.
+        compute.insert(0, f"Preliminary, {number}:")
+        compute.append("A multiplier from fewer than three scales inside the measured range is no result yet.")
+        number = "too few scales"
     return [
         _card("Verified gain vs generation 0", wording.percent(totals["gain_percent"]), " ".join(gain), "good"),
-        # Until three scales vouch for it, the number is shown, but not as a result.
-        _card("Compute multiplier, preliminary", wording.multiplier(totals["multiplier"]), " ".join(compute))
-        if totals["preliminary"]
-        else _card("Compute multiplier", wording.multiplier(totals["multiplier"]), " ".join(compute), "good"),
+        _card("Compute multiplier", number, " ".join(compute), "" if totals["preliminary"] else "good"),
     ]
 
 
