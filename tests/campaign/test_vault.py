@@ -27,10 +27,11 @@ from assay.evaluation.ladder import deviation, lasting
 from assay.evaluation.vault import read_queries
 from assay.execution.confinement import UNCONFINED, Confinement
 from assay.execution.simulated import SimulatedExecutor
+from assay.interfaces.cli.log import line as in_words
 from assay.spec.budget import Budget
 from assay.spec.errors import UserError
 from assay.spec.recipe import changed
-from assay.spec.run import Run, Seed
+from assay.spec.run import Outcome, Run, RunOrder, Seed
 from assay.spec.verdict import VaultAnswer
 from tests.campaign.helpers import EVIDENCE, LADDER, SEARCH, START, WORDS, of_kind, proposal, simulated
 
@@ -339,3 +340,27 @@ def test_a_real_campaign_is_confirmed_by_its_vault(tmp_path: Path) -> None:
     freed = collect(lab, dry_run=False)
     assert freed["runs"] > 0
     assert read_queries(lab.vault_dir)
+
+
+# What an external trainer says of itself
+
+
+def test_what_a_trainer_says_of_itself_is_marked(lab: Callable[..., Lab]) -> None:
+    made = lab(evidence=EVIDENCE | {"placebo_rate": 0.0}, execution={"in_flight": 2})
+    propose_muon(made)
+    made.store.post("propose", proposal({"schedule.name": "linear"}))
+
+    def told(order: RunOrder) -> Outcome:
+        outcome = simulated(order)
+        bad = order.run.recipe.schedule.name == "linear" and outcome.half_loss
+        half = 2 * outcome.half_loss if bad and outcome.half_loss else outcome.half_loss
+        return outcome.model_copy(update={"half_loss": half, "self_reported": ("half_loss",)})
+
+    Controller(made, Budget.read("150runs"), Silent(), executor=SimulatedExecutor(told, workers=2)).run()
+    campaign = made.campaign(check=True)
+    certificate = campaign.generations[1].certificate
+    assert certificate is not None
+    assert certificate.self_reported == ("half_loss",)
+    screened = next(v for v in campaign.verdicts.values() if "half-way its training loss" in v.reasons[0])
+    assert screened.reasons[1] == "half-way losses are the external trainer's own account"
+    assert in_words("result", of_kind(made, "result")[0]).endswith("(half_loss by the trainer's own account)")

@@ -103,6 +103,9 @@ def generation_row(generation: Generation) -> dict[str, Any]:
         "multiplier_low": pooled.low if pooled else None,
         "multiplier_high": pooled.high if pooled else None,
         "preliminary": certificate.preliminary,
+        "vault": certificate.vault,
+        "vault_reason": certificate.vault_reason,
+        "self_reported": list(certificate.self_reported),
     }
 
 

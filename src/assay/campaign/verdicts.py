@@ -46,13 +46,19 @@ def build_verdict(
     if not evidence and test.seeds.get("half"):
         evidence = (stage_evidence(campaign, test, "half"),)
     deciding = [e.e_value for e in evidence if e.stage in ("replicate", "confirm")]
+    half = [
+        o for key, o in campaign.outcomes.items() if key.recipe == test.candidate and "half_loss" in o.self_reported
+    ]
+    reasons = reasons or test.reasons
+    if test.stage == "half" and half:
+        reasons = (*reasons, "half-way losses are the external trainer's own account")
     return Verdict(
         number=test.number,
         decision=decision or test.decision or "inconclusive",
         e_value=min(deciding, default=1.0),
         threshold=test.threshold,
         evidence=evidence,
-        reasons=reasons or test.reasons,
+        reasons=reasons,
         retuning=_retuning(campaign, test),
         vault=campaign.vault_answers.get(test.number),
     )
@@ -143,8 +149,15 @@ def build_certificate(campaign: Campaign, test: Test) -> Certificate:
         pooled=pooled,
         vault="confirmed" if answer is not None and not answer.advisory else "advisory",
         vault_reason=why,
+        self_reported=_self_reported(campaign, test),
         preliminary=sum(m.value is not None for m in single) < 3,
     )
+
+
+def _self_reported(campaign: Campaign, test: Test) -> tuple[str, ...]:
+    """What an external trainer said itself about runs of this comparison, and nobody measured."""
+    mine = [o for key, o in campaign.outcomes.items() if key.recipe in (test.champion, test.candidate)]
+    return tuple(sorted({name for outcome in mine for name in outcome.self_reported}))
 
 
 def _fresh_size(evidence: Evidence | None) -> Size | None:

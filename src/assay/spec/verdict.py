@@ -121,6 +121,9 @@ class Certificate(Frozen):
         default="advisory", description="advisory: no sealed set confirmed it that runs could not have read"
     )
     vault_reason: str = Field(default="", description="why it is advisory")
+    self_reported: tuple[str, ...] = Field(
+        default=(), description="what external trainers said of these runs themselves; scores are never among it"
+    )
     preliminary: bool = Field(description="true below three scales inside the measured range")
 
 

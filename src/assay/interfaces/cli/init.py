@@ -88,10 +88,17 @@ def init(
     }  # fmt: skip
     if json:
         print_json({"lab": str(lab.folder), "corpus": manifest.id, "tokenizer": manifest.tokenizer,
-                    "duplicates_dropped": manifest.dropped_duplicates, "domains": domains})  # fmt: skip
+                    "duplicates_dropped": manifest.dropped_duplicates, "vault": manifest.vault,
+                    "domains": domains})  # fmt: skip
         return
     print(f"Made {folder} with corpus {manifest.id} ({manifest.dropped_duplicates} exact duplicates dropped):")
     for name, sizes in domains.items():
         train, heldout = size(sizes["train_bytes"]), size(sizes["heldout_bytes"])
         print(f"  {name:14} {train:>9} to train on, {heldout:>9} held out")
+    sealed = "Sealed in the vault, for confirmations: `assay vault status` says how much."
+    print(
+        sealed
+        if manifest.vault
+        else "Nothing is sealed, since no domain has 20 source documents: certificates will be advisory."
+    )
     print(f"Next: `assay plan {folder} --budget 20m`, then `assay run {folder} --budget 20m`.")

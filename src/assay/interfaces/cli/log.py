@@ -49,7 +49,11 @@ def line(kind: str, body: dict[str, Any]) -> str:
         case "acknowledged":
             return f"alarm of placebo {body['number']} answered by {body['by']}: {body['reason']}"
         case "vault":
-            return f"#{body['number']}: the sealed vault {'confirms it' if body['passed'] else 'does not confirm it'}"
+            said = "confirms it" if body["passed"] else "does not confirm it"
+            advisory = f" (advisory: {body['note']})" if body["advisory"] else ""
+            return f"#{body['number']}: the sealed set {said}{advisory}; question {body['query']} to it"
+        case "rotation":
+            return f"part {body['part'] + 1} of the sealed set is in use from here on"
         case "audit":
             step = body["step"]
             return f"audit drops the change of generation {step['dropped']}: {step['reason']}"
@@ -61,13 +65,17 @@ def line(kind: str, body: dict[str, Any]) -> str:
         case "result":
             outcome = body["outcome"]
             score = f"{outcome['score']:.4f} bits per byte" if outcome["score"] is not None else outcome["status"]
-            return f"run {body['run']}: {score}"
+            own = outcome.get("self_reported", [])
+            told = f" ({', '.join(own)} by the trainer's own account)" if own else ""
+            return f"run {body['run']}: {score}{told}"
         case "verdict":
             return (
                 f"#{body['number']} {body['decision'].upper()}, e = {body['e_value']:.3g}: {'; '.join(body['reasons'])}"
             )
         case "promotion":
-            return f"generation {body['number']}: recipe {body['recipe']} is the champion"
+            certificate = body.get("certificate")
+            sealed = f" (sealed set: {certificate['vault']})" if certificate else ""
+            return f"generation {body['number']}: recipe {body['recipe']} is the champion{sealed}"
         case "refused":
             return f"refused a proposal of {body['proposal']['author']}: {body['reason']}"
         case "cancel":

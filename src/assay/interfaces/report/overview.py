@@ -261,7 +261,11 @@ def _generation_row(g: dict[str, Any]) -> list[Content]:
             else None,
             element("span", "preliminary", class_="badge plain") if g["preliminary"] else None,
         ],
-        [element("b", wording.e_value(g["e_value"])), f" ({wording.e_value(g['threshold'])})"],
+        [
+            element("b", wording.e_value(g["e_value"])),
+            f" ({wording.e_value(g['threshold'])})",
+            [" ", element("span", "advisory", class_="badge plain")] if g["vault"] == "advisory" else None,
+        ],
     ]
 
 
@@ -293,6 +297,8 @@ def _certificate(g: dict[str, Any], proposal: dict[str, Any]) -> Html:
                 ("against generation 0", element("ul", [element("li", code(text)) for text in start])),
                 ("decided by", f"{proposal['decided_by']}: {'; '.join(proposal['reasons'])}"),
                 ("registered", wording.time(g["time"])),
+                ("sealed set", g["vault"] + (f": {g['vault_reason']}" if g["vault_reason"] else "")),
+                ("by the trainer’s own account", ", ".join(g["self_reported"]) or "nothing"),
                 *stages,
             ]
         ),
