@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, LabArgument, changes, count, open_lab, print_json, size
+from assay.interfaces.cli.shared import Json, LabArgument, count, open_lab, print_json, size
 from assay.spec.errors import UserError
+from assay.spec.recipe import in_words
 
 if TYPE_CHECKING:
     from assay.spec.calibration import Calibration, Estimate
@@ -83,7 +84,7 @@ def show(found: "Calibration") -> None:
             print(f"    {part.scale:34} {_value(part.deviation)}  ({count(part.runs, 'seed')})")
     print("\n  a pair's difference varies by                            arms correlate")
     for pair in found.paired:
-        print(f"    {changes(pair.change)[:40]:40} {_value(pair.deviation)}  {_value(pair.correlation, '')}")
+        print(f"    {in_words(pair.change)[:40]:40} {_value(pair.deviation)}  {_value(pair.correlation, '')}")
     if found.sharing:
         print("\n  sharing less than both seeds, over all changes")
         for what, deviation, ratio in pooled_sharing(found):
@@ -95,7 +96,7 @@ def show(found: "Calibration") -> None:
         print(f"    {remedy.name:28} {_value(remedy.ratio, '×'):22}  {signal:22}  {itself}")
         for effect in remedy.effects:
             print(
-                f"      effect of {changes(effect.change)}: {effect.without.value:+.2f}% without, "
+                f"      effect of {in_words(effect.change)}: {effect.without.value:+.2f}% without, "
                 f"{effect.under.value:+.2f}% with; changed by {_value(effect.difference, '%', signed=True)}"
             )
     if found.design is not None:
