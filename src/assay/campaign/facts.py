@@ -5,6 +5,7 @@ Every number comes with the run hashes behind it.
 
 from typing import Any
 
+from assay.campaign.audit_facts import audit_facts
 from assay.campaign.decide import Key
 from assay.campaign.error_budget import error_budget, placebo_facts
 from assay.campaign.history import Campaign
@@ -152,6 +153,7 @@ def facts(lab: Lab) -> dict[str, Any]:
         },
         "totals": totals(generations),
         "generations": generations,
+        "audit": audit_facts(campaign),
         "proposals": proposals,
         "calibration": calibration(proposals),
         "refused": [

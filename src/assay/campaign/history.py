@@ -6,7 +6,7 @@ decisions are recomputed from registrations and results, reading history also ch
 
 from typing import Any
 
-from assay.campaign import retune
+from assay.campaign import audit, retune
 from assay.campaign.decide import RULES, Closing, Decider, Key, Need, Result, Test, Variant
 from assay.campaign.verdicts import agrees, build_certificate, build_verdict, recomputed, stage_evidence
 from assay.evidence.noise import noise_percent
@@ -69,6 +69,7 @@ class Campaign:
         self.alarms_raised = 0
         self.acknowledged: list[dict[str, Any]] = []
         self.vault_answers: dict[int, VaultAnswer] = {}
+        self.audits: list[audit.Round] = []
         self.calibration: Calibration | None = None
         self.generations: list[Generation] = [Generation(number=0, recipe=config.start.hash)]
         self.outcomes: dict[Key, Outcome] = {}
@@ -150,8 +151,7 @@ class Campaign:
             case "vault":
                 self.answer_vault(VaultAnswer.model_validate_json(canonical_json(body)))
             case "audit":
-                step = AuditStep.model_validate_json(canonical_json(body["step"]))
-                self.audit(step, Recipe.model_validate_json(canonical_json(body["recipe"])))
+                audit.feed(self, body, check)
             case "calibration":
                 calibration = Calibration.model_validate_json(canonical_json(body["calibration"]))
                 self.calibration = self.decider.calibration = calibration
@@ -300,7 +300,7 @@ class Campaign:
             self._close(closing)
         return closings
 
-    def audit(self, step: AuditStep, recipe: Recipe) -> Generation:
+    def drop(self, step: AuditStep, recipe: Recipe) -> Generation:
         """Make a champion of the recipe from which a change that no longer holds was dropped.
 
         Raises:

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 
 from assay.evidence.sequential import confidence_sequence, detectable, e_value, moments
-from assay.spec.verdict import Compared, Evidence, Pair
+from assay.spec.verdict import Evidence, Occasion, Pair
 
 
 def evidence_of(
-    stage: Compared,
+    stage: Occasion,
     scale_name: str,
     pairs: Sequence[Pair],
     champion_scores: Sequence[float],

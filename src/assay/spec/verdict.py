@@ -12,6 +12,8 @@ Decision = Literal["supported", "refuted", "inconclusive"]
 Stage = Literal["half", "replicate", "confirm", "tune", "retune", "remeasure", "measure", "vault"]
 #: The stages whose pairs are evidence that a verdict quotes.
 Compared = Literal["half", "replicate", "confirm", "retune", "remeasure", "measure"]
+#: All that pairs are trained for.
+Occasion = Literal[Compared, "audit"]
 
 
 class Pair(Frozen):
@@ -26,7 +28,7 @@ class Pair(Frozen):
 class Evidence(Frozen):
     """A paired comparison at one scale. Effects are champion minus candidate: positive means better."""
 
-    stage: Compared
+    stage: Occasion
     scale: str
     pairs: tuple[Pair, ...]
     champion_score: float | None = Field(default=None, description="mean bits per byte of the champion over the pairs")

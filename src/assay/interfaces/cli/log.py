@@ -55,8 +55,7 @@ def line(kind: str, body: dict[str, Any]) -> str:
         case "rotation":
             return f"part {body['part'] + 1} of the sealed set is in use from here on"
         case "audit":
-            step = body["step"]
-            return f"audit drops the change of generation {step['dropped']}: {step['reason']}"
+            return _audit(body)
         case "calibration":
             return f"calibrated on {len(body['calibration']['runs'])} runs of recipe {body['calibration']['recipe']}"
         case "run":
@@ -91,3 +90,21 @@ def line(kind: str, body: dict[str, Any]) -> str:
             return f"lab made with corpus {body['corpus']}, start recipe {body['start']}"
         case _:
             return str(body.get("text", body))
+
+
+def _audit(body: dict[str, Any]) -> str:
+    """A step of an audit in words."""
+    match body["step"]:
+        case "begin":
+            plan = body["plan"]
+            asked = sum(question["without"] is not None for question in plan["questions"])
+            return f"audit {plan['audit']}, round {plan['round']} at {plan['scale']}: {asked} questions"
+        case "result":
+            outcome = body["outcome"]
+            score = f"{outcome['score']:.4f} bits per byte" if outcome["score"] is not None else outcome["status"]
+            return f"audit run {body['run']}: {score}"
+        case _:
+            verdict = body["verdict"]
+            said = ", ".join(f"generation {a['generation']} {a['answer']}" for a in verdict["answers"])
+            dropped = f"; dropped: generation {verdict['dropped']}" if verdict["dropped"] is not None else ""
+            return f"audit {verdict['audit']}, round {verdict['round']}: {said}{dropped}"

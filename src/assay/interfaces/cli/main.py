@@ -34,6 +34,7 @@ COMMANDS = (
     ("train", "train:train", "Train one recipe and watch it live."),
     ("compare", "compare:compare", "Is one recipe better than another?"),
     ("calibrate", "calibrate:calibrate", "Measure a lab's noise, and what reduces it."),
+    ("audit", "audit:audit", "Test every promoted change again, and drop what no longer holds."),
     ("audit-log", "audit_log:audit_log", "Say which kept changes of another system's log stand beyond noise."),
     ("gc", "gc:gc", "Free checkpoints that no verdict needs."),
 )
@@ -75,6 +76,7 @@ PAUSED = {
     "train": "Paused. The same command goes on where it stopped.",
     "compare": "Paused. The same command goes on where it stopped.",
     "calibrate": "Paused. The same command goes on where it stopped.",
+    "audit": "Paused. The same command goes on where it stopped.",
 }
 PACKAGE = "assay.interfaces.cli."
 

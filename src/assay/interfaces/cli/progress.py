@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assay.spec.protocols import Progress
 
@@ -64,6 +64,21 @@ def pair_progress(pairs: int, quiet: bool) -> Generator[Callable[[int, object], 
     with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("pairs", total=pairs)
         yield lambda done, _executor: bars.update(task, completed=done)
+
+
+@contextmanager
+def share_progress(quiet: bool) -> Generator[Callable[[Any], None]]:
+    """A callback that shows work of which only the share done is known: it takes something with `share` and `doing`."""
+    if quiet:
+        yield lambda _progress: None
+        return
+    from rich import progress as rich
+    from rich.console import Console
+
+    columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), rich.TimeRemainingColumn())
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("starting", total=1.0)
+        yield lambda progress: bars.update(task, completed=progress.share, description=progress.doing)
 
 
 @contextmanager

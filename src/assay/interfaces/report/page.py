@@ -6,6 +6,7 @@ from pathlib import Path
 from assay.campaign.facts import facts as facts_of
 from assay.campaign.lab import Lab
 from assay.interfaces.report import appendix, wording
+from assay.interfaces.report.audit import audit
 from assay.interfaces.report.effects import domains, predictions, verdicts
 from assay.interfaces.report.glossary import glossary
 from assay.interfaces.report.html import Content, Html, element
@@ -24,6 +25,7 @@ CHARTS = (loss_compute, training_curves, verdicts, predictions, domains)
 _CONTENTS = {
     "headline": "Result",
     "generations": "Generations",
+    "audit": "Audit",
     "charts": "Charts",
     "proposals": "Proposals",
     "calibration": "Calibration",
@@ -98,6 +100,7 @@ def render(facts: Facts) -> str:
             "main",
             headline(facts),
             generations(facts),
+            audit(facts),
             section("charts", "Charts", [draw(facts) for draw in CHARTS]),
             proposals(facts),
             appendix.calibration(facts),

@@ -22,6 +22,7 @@ STAGES = {
     "retune": "retuned champion",
     "remeasure": "fresh measurement",
     "measure": "measurement",
+    "audit": "audit",
 }
 
 
