@@ -26,6 +26,7 @@ from assay.campaign.decide import (
     Variant,
     tried,
 )
+from assay.evidence.online import level
 from assay.spec.lab import EvidenceSettings
 from tests.evidence.simulate import e_values_RN
 
@@ -713,6 +714,6 @@ def test_a_dropped_change_takes_its_credit_with_it() -> None:
     loop.register("start+good+late")
     loop.decider.replace_champion("start")
     assert (loop.decider.champion, loop.decider.generation, loop.decider.promotions) == ("start", 2, 0)
-    assert loop.decider.next_level() == pytest.approx(0.05 * 6 / (math.pi * 3) ** 2)
-    assert before == pytest.approx(0.05 * 6 / (math.pi * 2) ** 2 * 2)
+    assert loop.decider.next_level() == pytest.approx(level(0.05, 3, 0))
+    assert before == pytest.approx(level(0.05, 2, 1))
     assert loop.decider.vacancies == 1  # of three: one for the stale test, one kept for its retest

@@ -9,10 +9,23 @@ from assay.spec.lab import EvidenceSettings
 
 
 def generation(number: int, **values: Any) -> dict[str, Any]:
-    return {
-        "number": number, "proposal": number, "effect_percent": 10.0, "low_percent": 5.0, "high_percent": 20.0,
-        "multiplier": 2.0, "multiplier_low": 1.5, "multiplier_high": 3.0, "preliminary": False, **values,
-    }  # fmt: skip
+    row = {
+        "number": number,
+        "proposal": number,
+        "effect_percent": 10.0,
+        "low_percent": 5.0,
+        "high_percent": 20.0,
+        "multiplier": 2.0,
+        "multiplier_low": 1.5,
+        "multiplier_high": 3.0,
+        "preliminary": False,
+        
+        "size_from": "remeasured",
+        "dropped": None,
+        **values,
+    }
+    row |= {"size_percent": row["effect_percent"], "size_low": row["low_percent"], "size_high": row["high_percent"]}
+    return row | values  # fmt: skip
 
 
 START = {"number": 0, "proposal": None}
@@ -30,8 +43,17 @@ def test_ten_per_cent_twice_is_nineteen() -> None:
     assert found["confidence"] == pytest.approx(0.9)
 
 
+def test_sizes_that_nothing_selected_come_first_and_dropped_changes_count_for_nothing() -> None:
+    found = totals([START, generation(1, size_percent=5.0), generation(2, size_percent=2.0)])
+    assert found["gain_percent"] == pytest.approx(100 * (1 - 0.95 * 0.98))
+    assert found["selected_percent"] == pytest.approx(19.0)
+    audit = {"number": 3, "proposal": None, "dropped": 2}
+    after = totals([START, generation(1, size_percent=5.0), generation(2, size_percent=2.0), audit])
+    assert (after["generations"], after["gain_percent"]) == (1, pytest.approx(5.0))
+
+
 def test_one_open_end_opens_the_total() -> None:
-    found = totals([START, generation(1), generation(2, low_percent=None, multiplier_high=None)])
+    found = totals([START, generation(1), generation(2, low_percent=None, size_low=None, multiplier_high=None)])
     assert found["low_percent"] is None
     assert found["high_percent"] == pytest.approx(36.0)
     assert found["multiplier_high"] is None

@@ -4,7 +4,7 @@ from typing import Any
 
 from assay.campaign.history import Campaign
 from assay.evidence.intervals import exact_interval
-from assay.evidence.online import gamma
+from assay.evidence.online import SPENDING, gamma
 
 
 def error_budget(campaign: Campaign) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def error_budget(campaign: Campaign) -> dict[str, Any]:
     level = decider.next_level()
     return {
         "fdr": fdr,
-        "spending": "share of test t: 6/(π²·t²)",
+        "spending": SPENDING,
         "promise": (
             f"At most {100 * fdr:g}% of promotions are expected to be false, over the lab's whole life. Under the "
             f"global null, where no proposal is any better, at most {100 * fdr:g}% of labs ever promote anything."

@@ -13,7 +13,7 @@ from assay.campaign.lab import Lab
 from assay.campaign.summary import calibration, domain_effects, smallest_effects, totals
 from assay.spec.recipe import difference
 from assay.spec.scale import shape_at
-from assay.spec.verdict import Evidence, Generation, Verdict
+from assay.spec.verdict import Certificate, Evidence, Generation, Size, Verdict
 
 #: Points of a loss curve in a report; more cannot be seen.
 CURVE_POINTS = 120
@@ -73,6 +73,8 @@ def proposal_row(campaign: Campaign, number: int) -> dict[str, Any]:
         "decision": verdict.decision if verdict else "under test",
         "decided_by": verdict.decided_by if verdict else None,
         "reasons": list(verdict.reasons) if verdict else [],
+        "retuning": verdict.retuning.model_dump(mode="json") if verdict and verdict.retuning else None,
+        "vault": verdict.vault.model_dump(mode="json") if verdict and verdict.vault else None,
         "e_value": verdict.e_value if verdict else None,
         "threshold": 1 / registered.level,
         "scale": shown.get("scale"),
@@ -84,12 +86,27 @@ def proposal_row(campaign: Campaign, number: int) -> dict[str, Any]:
     }
 
 
+def honest_size(certificate: Certificate) -> tuple[Size, str]:
+    """The size to quote of a promoted effect, and where it is from: not from what selected it, if there is another."""
+    if certificate.shrunken is not None:
+        return certificate.shrunken, "shrunken"
+    if certificate.remeasured is not None:
+        return certificate.remeasured, "remeasured"
+    selected = Size(
+        percent=certificate.effect_percent, low=certificate.low_percent, high=certificate.high_percent,
+    )  # fmt: skip
+    return selected, "confirmation"
+
+
 def generation_row(generation: Generation) -> dict[str, Any]:
     """One generation as a flat row: what changed, the verified gain, the compute multiplier."""
     certificate = generation.certificate
-    row: dict[str, Any] = {"number": generation.number, "recipe": generation.recipe}
+    row: dict[str, Any] = {"number": generation.number, "recipe": generation.recipe, "dropped": None}
     if certificate is None:
-        return row | {"change": {}, "author": None, "proposal": None}
+        audit = generation.audit
+        dropped = audit and {"dropped": audit.dropped, "reasons": [audit.reason]}
+        return row | {"change": {}, "author": None, "proposal": None} | (dropped or {})
+    size, measured = honest_size(certificate)
     registered, pooled = certificate.registered, certificate.pooled
     return row | {
         "change": registered.proposal.change,
@@ -100,6 +117,12 @@ def generation_row(generation: Generation) -> dict[str, Any]:
         "effect_percent": certificate.effect_percent,
         "low_percent": certificate.low_percent,
         "high_percent": certificate.high_percent,
+        "size_percent": size.percent,
+        "size_low": size.low,
+        "size_high": size.high,
+        "size_from": measured,
+        "remeasured": certificate.remeasured and certificate.remeasured.model_dump(mode="json"),
+        "shrunken": certificate.shrunken and certificate.shrunken.model_dump(mode="json"),
         "multiplier": pooled.value if pooled else None,
         "multiplier_low": pooled.low if pooled else None,
         "multiplier_high": pooled.high if pooled else None,

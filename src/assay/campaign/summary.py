@@ -24,9 +24,12 @@ def totals(generations: Sequence[Row]) -> dict[str, Any]:
 
     Returns:
         `gain_percent`, `low_percent`, `high_percent`: reduction of the deciding score, per cent (None: unknown or
-        unbounded). `multiplier` and its ends: over the generations that have one; `beyond` lists the others.
+        unbounded), from sizes that nothing selected where there are any; `selected_percent`: from the confirmations
+        that they were promoted on. Changes that an audit dropped count in none of it. `multiplier` and its ends: over
+        the generations that have one; `beyond` lists the others.
     """
-    steps = [row for row in generations if row.get("proposal") is not None]
+    dropped = {row["dropped"] for row in generations if row.get("dropped") is not None}
+    steps = [row for row in generations if row.get("proposal") is not None and row["number"] not in dropped]
     if not steps:
         return {"generations": 0}
     confidence = round(1 - 0.05 * len(steps), 2)
@@ -44,9 +47,11 @@ def totals(generations: Sequence[Row]) -> dict[str, Any]:
     return {
         "generations": len(steps),
         "confidence": confidence if known else None,
-        "gain_percent": gain("effect_percent"),
-        "low_percent": gain("low_percent") if known else None,
-        "high_percent": gain("high_percent") if known else None,
+        "gain_percent": gain("size_percent"),
+        "low_percent": gain("size_low") if known else None,
+        "high_percent": gain("size_high") if known else None,
+        "selected_percent": gain("effect_percent"),
+        "size_from": sorted({row["size_from"] for row in steps}),
         "multiplier": multiplier("multiplier"),
         "multiplier_low": multiplier("multiplier_low") if known else None,
         "multiplier_high": multiplier("multiplier_high") if known else None,

@@ -53,6 +53,8 @@ for each horizon, seven points at most. Its price is the first few proposals of 
 from scipy import special  # pyright: ignore[reportMissingTypeStubs]
 
 SHIFT, POWER = 10, 1.5
+#: The rule in words, for whoever reads a budget.
+SPENDING = f"test number t gets a share in proportion to (t + {SHIFT})^-{POWER}"
 _TOTAL = float(special.zeta(POWER, SHIFT + 1))  # pyright: ignore[reportUnknownMemberType]
 
 

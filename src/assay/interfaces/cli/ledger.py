@@ -60,7 +60,7 @@ def budget(lab: LabArgument = None, *, json: Json = False) -> None:
         print_json({**facts, "placebos": placebos})
         return
     print(facts["promise"])
-    print(f"  spent       {100 * facts['share_spent']:.2f}% by {count(facts['tests'], 'test')} ({facts['spending']})")
+    print(f"  spent       {100 * facts['share_spent']:.2f}% by {count(facts['tests'], 'test')}; {facts['spending']}")
     print(f"  left        {100 * facts['share_left']:.2f}%, for all tests to come")
     print(f"  promotions  {facts['promotions']} stand; each raises the levels after it")
     needed = f"needs e >= {facts['next_threshold']:.4g}"

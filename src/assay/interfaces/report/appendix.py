@@ -1,4 +1,4 @@
-"""What the verdicts rest on: calibration, spend, error budget, provenance, every run, and the words."""
+"""What the verdicts rest on: calibration, spend, provenance, every run, and the words."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ from assay.interfaces.report import wording
 from assay.interfaces.report.html import Content, Html, between, element
 from assay.interfaces.report.parts import (
     Facts,
-    badge,
     code,
     definitions,
     details,
@@ -67,7 +66,7 @@ def calibration(facts: Facts) -> Html:
 
 
 def spend(facts: Facts) -> Html:
-    money, runs, budget = facts["spend"], facts["runs"], facts["error_budget"]
+    money, runs = facts["spend"], facts["runs"]
     sessions = [
         [
             wording.time(s["begun"]),
@@ -76,16 +75,6 @@ def spend(facts: Facts) -> Html:
             s["reason"] or wording.UNKNOWN,
         ]
         for s in facts["sessions"]
-    ]
-    tests = [
-        [
-            proposal_link(p["number"]),
-            wording.significant(p["level"]),
-            wording.e_value(p["threshold"]),
-            wording.e_value(p["e_value"]),
-            badge(p["decision"]),
-        ]
-        for p in facts["proposals"]
     ]
     return section(
         "spend",
@@ -103,27 +92,6 @@ def spend(facts: Facts) -> Html:
             ]
         ),
         table("Sessions", ["begun", "budget", "ended", "why it ended"], sessions) if sessions else None,
-        element("h3", "Error budget"),
-        element(
-            "p",
-            f"Each test is granted a level when it is registered (e-LOND), and an e-value of one over that level "
-            f"is needed to promote. Promotions earn larger levels for the tests that follow; many failures make them "
-            f"smaller. So far {wording.plural(budget['tests'], 'test')} and "
-            f"{wording.plural(budget['promotions'], 'promotion')}; the next test gets level "
-            f"{wording.significant(budget['next_level'])} and needs an e-value of "
-            f"{wording.e_value(1 / budget['next_level'])}.",
-        ),
-        details(
-            "Levels granted so far",
-            table(
-                "Error levels by test",
-                ["test", "level", "e-value needed", "e-value", "decision"],
-                tests,
-                numeric=(1, 2, 3),
-            ),
-        )
-        if tests
-        else None,
     )
 
 

@@ -20,6 +20,13 @@ from assay.interfaces.report.parts import (
     table,
 )
 
+#: Where a quoted size is from.
+SIZES = {
+    "shrunken": "shrunken towards what is usual in this lab",
+    "remeasured": "measured again on fresh seeds",
+    "confirmation": "from the confirmation",
+}
+
 
 def headline(facts: Facts) -> Html:
     """The result in a sentence, and the numbers that qualify it."""
@@ -130,7 +137,13 @@ def _gain_cards(totals: dict[str, Any]) -> list[Content]:
     def interval(text: str) -> str:
         return f"{sure}." if confidence is None else f"{text} ({sure})."
 
-    gain = [interval(wording.percent_range(totals["low_percent"], totals["high_percent"]))]
+    gain = [
+        f"{SIZES.get(totals['size_from'][-1], '').capitalize()}; the confirmations it was selected on said "
+        f"{wording.percent(totals['selected_percent'])}."
+        if totals["size_from"] != ["confirmation"]
+        else "Selected for being large, so probably a little too large.",
+        interval(wording.percent_range(totals["low_percent"], totals["high_percent"])),
+    ]
     compute = [interval(wording.multiplier_range(totals["multiplier_low"], totals["multiplier_high"]))]
     if k > 1:
         gain.append(f"Product of the effects of {k} generations, each measured against the one before.")
@@ -224,7 +237,8 @@ def generations(facts: Facts) -> Html:
             "p",
             f"Effects are reductions of the deciding score, the mean bits per byte over the held-out text of all "
             f"domains, at scale “{facts['lab']['ladder'][1]['name']}” against the generation before, at equal compute. "
-            f"They were measured until a threshold was reached, so on average they are a little too large.",
+            f"The size to quote comes first. The confirmation beside it was measured until a threshold was reached, so "
+            f"on average it is a little too large.",
         ),
         element(
             "table",
@@ -239,6 +253,9 @@ def generations(facts: Facts) -> Html:
 
 
 def _generation_row(g: dict[str, Any]) -> list[Content]:
+    if g["dropped"] is not None:
+        said = f"audit: the change of generation {g['dropped']} is dropped. {' '.join(g['reasons'])}"
+        return [str(g["number"]), said, *4 * [wording.UNKNOWN]]
     if g["proposal"] is None:
         return [str(g["number"]), "the recipe that the lab began with", *4 * [wording.UNKNOWN]]
     return [
@@ -249,9 +266,10 @@ def _generation_row(g: dict[str, Any]) -> list[Content]:
         ],
         g["author"],
         [
-            element("b", wording.percent(g["effect_percent"])),
+            element("b", wording.percent(g["size_percent"])),
             " ",
-            element("span", wording.percent_range(g["low_percent"], g["high_percent"]), class_="interval"),
+            element("span", wording.percent_range(g["size_low"], g["size_high"]), class_="interval"),
+            element("div", _selected(g), class_="aside"),
         ],
         [
             element("b", wording.multiplier(g["multiplier"])) if g["multiplier"] is not None else _why_none(g),
@@ -267,6 +285,13 @@ def _generation_row(g: dict[str, Any]) -> list[Content]:
             [" ", element("span", "advisory", class_="badge plain")] if g["vault"] == "advisory" else None,
         ],
     ]
+
+
+def _selected(g: dict[str, Any]) -> str:
+    """Where a size is from, and what the confirmation said, which it was selected on."""
+    text = f"confirmation {wording.percent(g['effect_percent'])}"
+    text += f" ({wording.percent_range(g['low_percent'], g['high_percent'])})"
+    return text if g["size_from"] == "confirmation" else f"{SIZES.get(g['size_from'], '')}; {text}"
 
 
 def _why_none(g: dict[str, Any]) -> str:

@@ -7,12 +7,14 @@ from assay.campaign.facts import facts as facts_of
 from assay.campaign.lab import Lab
 from assay.interfaces.report import appendix, wording
 from assay.interfaces.report.audit import audit
+from assay.interfaces.report.budget import budget
 from assay.interfaces.report.effects import domains, predictions, verdicts
 from assay.interfaces.report.glossary import glossary
 from assay.interfaces.report.html import Content, Html, element
 from assay.interfaces.report.losses import loss_compute, training_curves
 from assay.interfaces.report.overview import generations, headline
 from assay.interfaces.report.parts import Facts, section
+from assay.interfaces.report.placebos import placebos
 from assay.interfaces.report.proposals import proposals
 from assay.spec.errors import UserError
 from assay.training.files import replace_file
@@ -29,6 +31,8 @@ _CONTENTS = {
     "charts": "Charts",
     "proposals": "Proposals",
     "calibration": "Calibration",
+    "error-budget": "Error budget",
+    "placebos": "Placebos",
     "spend": "Cost",
     "provenance": "Provenance",
     "runs": "Runs",
@@ -104,6 +108,8 @@ def render(facts: Facts) -> str:
             section("charts", "Charts", [draw(facts) for draw in CHARTS]),
             proposals(facts),
             appendix.calibration(facts),
+            budget(facts),
+            placebos(facts),
             appendix.spend(facts),
             appendix.provenance(facts),
             appendix.runs(facts),

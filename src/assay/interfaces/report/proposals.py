@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 _MEANING = {
     "supported": "Better at two scales, by evidence that reached this test’s threshold at both.",
-    "refuted": "Shown to be too small to matter, or unable to train at all.",
+    "refuted": "Shown to gain less than is worth having, if anything, or unable to train at all.",
     "inconclusive": "Neither shown to help nor shown not to: dropped early, stopped, failed or cancelled.",
     "under test": "Registered, with runs under way or waiting.",
 }
@@ -60,6 +60,7 @@ def _proposal(p: Row, generation: int | None, retest: int | None, runs: dict[str
     else:
         said = [element("span", "; ".join(p["reasons"]), class_="aside")] if p["reasons"] else []
     notes = [f"generation {generation}"] if generation is not None else []
+    notes += ["a gain, but too small"] if decision == "refuted" and (p["low_percent"] or 0) > 0 else []
     notes += [f"again as #{retest}"] if retest is not None else []
     summary = element(
         "summary",
@@ -118,6 +119,8 @@ def _facts_of(p: Row, generation: int | None, retest: int | None) -> list[tuple[
             if p["detectable_percent"] is not None
             else "not known: too few pairs",
         ),
+        ("the champion’s own tuning", _retuning(p["retuning"])) if p["retuning"] else None,
+        ("sealed vault", _vault(p["vault"])) if p["vault"] else None,
         ("decided by", p["decided_by"]) if decided else None,
         ("reasons", element("ul", [element("li", reason) for reason in p["reasons"]])) if p["reasons"] else None,
         ("became", f"generation {generation}") if generation is not None else None,
@@ -128,6 +131,28 @@ def _facts_of(p: Row, generation: int | None, retest: int | None) -> list[tuple[
         ("expected cost", wording.flops(p["cost_flops"])),
         ("citations", element("ul", [element("li", text) for text in p["citations"]])) if p["citations"] else None,
     ]
+
+
+def _retuning(retuning: Row) -> list[Content]:
+    """What the champion tried before this change could replace it."""
+    trials = [
+        element(
+            "li",
+            f"{trial['change']}: ",
+            wording.percent(trial["effect_percent"]) if trial["effect_percent"] is not None else "training broke",
+            " at the smallest scale, ",
+            between(" ", (run_link(run) for run in trial["runs"])),
+        )
+        for trial in retuning["trials"]
+    ]
+    best = retuning["best"]
+    end = f"The candidate had to beat the champion with {best} too." if best else "None looked better than it."
+    return [element("ul", trials), end]
+
+
+def _vault(vault: Row) -> str:
+    said = "confirms it" if vault["passed"] else "does not confirm it"
+    return f"{said}, advisory only" if vault["advisory"] else said
 
 
 def _stage(p: Row, e: Row, runs: dict[str, Row]) -> list[Content]:
