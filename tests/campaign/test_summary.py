@@ -19,7 +19,6 @@ def generation(number: int, **values: Any) -> dict[str, Any]:
         "multiplier_low": 1.5,
         "multiplier_high": 3.0,
         "preliminary": False,
-        
         "size_from": "remeasured",
         "dropped": None,
         **values,

@@ -501,8 +501,8 @@ class Decider:
         elif hopeless:
             self._close(
                 test, "inconclusive",
-                f"stopped after {n} pair{'s' if n > 1 else ''}: unlikely to reach e = {threshold:.3g} within {cap} pairs "
-                f"({stage})",
+                f"stopped after {n} pair{'s' if n > 1 else ''}: unlikely to reach e = {threshold:.3g} within {cap} "
+                f"pairs ({stage})",
             )  # fmt: skip
         else:
             test.wanted += 1
