@@ -161,7 +161,8 @@ def benchmark() -> ModuleType:
 @pytest.mark.slow
 def test_intervals_cover_the_truth() -> None:
     for name, shares in benchmark().coverage(0, 120).items():
-        assert shares["pooled"] >= 0.90, name
+        assert shares["pooled_high"] >= 0.93, name
+        assert shares["pooled"] >= 0.88, name
         assert shares["per_scale"] >= 0.90, name
 
 

@@ -150,3 +150,9 @@ def test_isoflop_frontier_and_proxy_answer_and_draw(tmp_path: Path) -> None:
     assert 0.5 < found["decision_accuracy"]["value"] <= 1
     assert "decision accuracy" in assay("law", "proxy", tmp_path / "small.csv", tmp_path / "large.csv").out
     refused(assay("law", "proxy", grid, tmp_path / "large.csv"), "--on")
+
+
+def test_a_frontier_takes_equal_seeds_at_equal_compute(tmp_path: Path) -> None:
+    rows = profiles(width=1.2, noise=0.001)
+    path = table(tmp_path / "runs.csv", rows, seed=[1] * len(rows))
+    refused(assay("law", "frontier", path), "needs at least 5")  # four budgets, not a complaint about seeds

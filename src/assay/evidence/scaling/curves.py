@@ -65,8 +65,12 @@ class Curve:
         return _checked(name, tuple(range(1, len(values) + 1)), np.asarray(flops, dtype=float), values, named)
 
 
-def read_curve(path: Path) -> Curve:
+def read_curve(path: Path, one_recipe: bool = True) -> Curve:
     """Read a loss–compute table: columns loss and flops, or loss, params and tokens; optionally seed.
+
+    Args:
+        path: the table.
+        one_recipe: whether runs of equal compute are repeats, whose seeds differ; else they are anything.
 
     Raises:
         UserError: what is wrong with the table, in one sentence.
@@ -83,7 +87,7 @@ def read_curve(path: Path) -> Curve:
         flops = sizes(table, "flops") if "flops" in table.columns else 6 * params * tokens
     else:
         flops = sizes(table, "flops")
-    return _checked(str(path), table.rows, flops, loss, table.columns.get("seed"))
+    return _checked(str(path), table.rows, flops, loss, table.columns.get("seed") if one_recipe else None)
 
 
 def _checked(name: str, lines: Sequence[int], flops: Floats, loss: Floats, seeds: Sequence[str] | None) -> Curve:

@@ -73,7 +73,7 @@ def frontier(
     from assay.evidence.scaling.curves import read_curve
     from assay.evidence.scaling.frontier import frontier as through
 
-    curve = read_curve(table)
+    curve = read_curve(table, one_recipe=False)
     flops = np.repeat(curve.flops, curve.counts)
     losses = np.array([loss for point in curve.points for loss in point.losses])
     found = through(flops, losses, curve.name)
