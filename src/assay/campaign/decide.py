@@ -37,7 +37,6 @@ from assay.evidence.online import level
 from assay.evidence.pooling import Pool
 from assay.evidence.sequential import ALTERNATIVE, Noise, e_value, e_value_less, futile, moments
 from assay.spec.base import sha256_text
-from assay.spec.calibration import Calibration
 from assay.spec.lab import EvidenceSettings
 from assay.spec.verdict import Decision, Stage
 
@@ -55,6 +54,9 @@ RETUNE_SEEDS = 2
 FIRST_PLACEBO = 5
 #: Placebos are numbered from here, apart from the tests that use up the error budget.
 PLACEBO_NUMBERS = 100_000
+
+#: What a calibration counts as where tests are told apart by their champion's generation.
+CALIBRATION = -1
 
 # A lab's seeds lie in [10⁹·seed, 10⁹·(seed + 1)). The last two tenths are free for audits, calibration and `compare`.
 SEEDS_A_TEST = 1_000
@@ -176,7 +178,8 @@ class Decider:
         self.variants = variants
         self.vault = False
         """Whether a promotion needs an answer of the sealed vault."""
-        self.calibration: Calibration | None = None
+        self.calibrated: list[tuple[int, float]] = []
+        """Pairs and deviation, in per cent of the score, of each change that a calibration by this trainer measured."""
         self.promotions = 0
         self.tests: list[Test] = []
         self._numbered: dict[int, Test] = {}
@@ -292,8 +295,13 @@ class Decider:
         return sum(scores) / len(scores)
 
     def noise(self) -> Noise | None:
-        """What closed tests say about the deviation of a paired difference at the smallest scale, over the score."""
-        return self.pools["replicate"].noise()
+        """What closed tests and a calibration say about a pair's deviation at the smallest scale, over the score."""
+        pool = self.pools["replicate"]
+        if self.calibrated:
+            pool = pool.copy()
+            for n, percent in self.calibrated:
+                pool.add(CALIBRATION, n, percent / 100)
+        return pool.noise()
 
     # What happens
 

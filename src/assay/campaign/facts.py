@@ -189,6 +189,12 @@ def facts(lab: Lab) -> dict[str, Any]:
             for r in campaign.refusals
         ],
         "noise_percent": campaign.noise_percent(),
+        "noise": None
+        if campaign.calibration is None
+        else {
+            "calibration": campaign.calibration.model_dump(mode="json"),
+            "stale": campaign.calibration.stale(campaign.decider.champion, campaign.trainer or lab.trainer()),
+        },
         "smallest_effect": smallest_effects(
             campaign.noise_percent(), lab.config.evidence, campaign.decider.next_number, campaign.decider.generation
         ),

@@ -122,7 +122,7 @@ class Campaign:
 
     def _feed(self, entry: Entry, check: bool) -> None:
         body = entry.body
-        if entry.kind != "comparison":  # which goes on beside a session, or long after it
+        if entry.kind not in ("comparison", "calibration"):  # which go on beside a session, or long after it
             self.last_time = entry.time
         match entry.kind:
             case "session":
@@ -153,8 +153,8 @@ class Campaign:
             case "audit":
                 audit.feed(self, body, check)
             case "calibration":
-                calibration = Calibration.model_validate_json(canonical_json(body["calibration"]))
-                self.calibration = self.decider.calibration = calibration
+                self.calibration = Calibration.model_validate_json(canonical_json(body["calibration"]))
+                self._reckon_with_calibration()
             case "alarm":
                 if body["number"] != self.alarm:
                     raise ValueError(f"no placebo {body['number']} has passed")
@@ -180,9 +180,16 @@ class Campaign:
         if self.trainer and self.trainer != body["trainer"]:
             self._trainer_changed(body["trainer"])
         self.trainer = body["trainer"]
+        self._reckon_with_calibration()
         self.decider.vault = bool(body.get("vault"))
         self.session, self.session_time, self.session_open = body, time, True
         self.runs_in_session, self.flops_in_session, self.core_seconds_in_session = set(), 0.0, 0.0
+
+    def _reckon_with_calibration(self) -> None:
+        """Give the decider what it may reckon with: what was measured by the present trainer."""
+        known = self.calibration
+        fits = known is not None and known.trainer == self.trainer
+        self.decider.calibrated = known.groups(self.config.ladder[0].name) if known and fits else []
 
     def _trainer_changed(self, new: str) -> None:
         """Compared runs never cross trainers: open tests end, their runs are forgotten, champions train anew."""
@@ -382,11 +389,14 @@ class Campaign:
     def noise_percent(self) -> float | None:
         """Pooled deviation of paired differences at the smallest scale, per cent of the score; None while unknown.
 
-        Pairs of open tests count as soon as there are two of them.
+        A calibration's pairs count as those of tests do, and those of open tests as soon as there are two of them.
         """
         open_tests = [t for t in self.decider.active if t.seeds.get("replicate") and not t.placebo]
         decided = [e for v in self.verdicts.values() for e in v.evidence if e.stage == "replicate"]
-        return noise_percent([*decided, *(stage_evidence(self, test, "replicate") for test in open_tests)])
+        measured = [*decided, *(stage_evidence(self, test, "replicate") for test in open_tests)]
+        known = self.calibration
+        fits = known is not None and known.trainer == (self.trainer or known.trainer)
+        return noise_percent(measured, known.groups(self.config.ladder[0].name) if known and fits else ())
 
     def scores_at(self, recipe: str, scale: int) -> dict[int, Outcome]:
         """Finished outcomes of a recipe at a scale by seed."""

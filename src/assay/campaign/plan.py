@@ -69,6 +69,10 @@ def plan(lab: Lab, budget: Budget) -> dict[str, Any]:
         "assumed_success_share": ASSUMED_SUCCESSES,
         "noise_percent": sd,
         "noise_measured": noise is not None,
+        "noise_stale": campaign.calibration.stale(champion, lab.trainer()) if campaign.calibration else "",
+        "design": campaign.calibration.design.model_dump(mode="json")
+        if campaign.calibration and campaign.calibration.design
+        else None,
         "threshold": threshold,
         "detectable_percent": {k: (v if v != float("inf") else None) for k, v in detect.items()},
         "researchers": list(config.researchers.use),

@@ -6,8 +6,10 @@ from typing import Any
 
 from assay.campaign.hidden import open_placebos
 from assay.campaign.lock import holder
+from assay.spec.calibration import Calibration
 from assay.spec.lab import LabConfig
 from assay.store.store import Store
+from assay.training.identity import trainer_identity
 
 
 def status_of(folder: Path) -> dict[str, Any]:
@@ -29,12 +31,15 @@ def status_of(folder: Path) -> dict[str, Any]:
     promotions = [e.body["recipe"] for e in entries if e.kind == "promotion"]
     ends = [e.kind for e in entries if e.kind in ("session", "end")]
     running = holder(folder)
+    champion = promotions[-1] if promotions else config.start.hash
+    calibrations = [e.body["calibration"] for e in entries if e.kind == "calibration"]
+    found = Calibration.parse(calibrations[-1], "the calibration") if calibrations else None
     return {
         "lab": config.name,
         "controller": running,
         "interrupted": bool(ends) and ends[-1] == "session" and running is None,
         "generation": len(promotions),
-        "champion": promotions[-1] if promotions else config.start.hash,
+        "champion": champion,
         "proposals": len(proposals),
         "verdicts": dict(Counter(verdicts.values())),
         "placebos": {"decided": len(placebos), "passed": sum(d == "supported" for d in placebos.values())},
@@ -53,5 +58,12 @@ def status_of(folder: Path) -> dict[str, Any]:
         "flops": sum(row["flops"] for row in rows),
         "core_seconds": sum(row["seconds"] for row in rows),
         "usd": store.usd_spent(),
+        "noise": None
+        if found is None
+        else {
+            "scale": found.scale,
+            "runs": len(found.runs),
+            "stale": found.stale(champion, trainer_identity(config.execution.command)),
+        },
         "ledger_entries": len(entries),
     }

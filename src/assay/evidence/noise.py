@@ -23,14 +23,18 @@ def pooled_deviation(groups: Iterable[tuple[int, float]]) -> float | None:
     return math.sqrt(squares / degrees) if degrees else None
 
 
-def noise_percent(comparisons: Iterable[Evidence]) -> float | None:
+def noise_percent(comparisons: Iterable[Evidence], calibrated: Iterable[tuple[int, float]] = ()) -> float | None:
     """Pooled deviation of one paired difference, in per cent of the champion's score; None if nothing is known yet.
 
     Per cent, so that comparisons at different scales and against different champions can be pooled. Comparisons with
     a diverged candidate carry no deviation and are left out.
+
+    Args:
+        calibrated: (number of pairs, deviation in per cent) of each change that a calibration measured.
     """
-    return pooled_deviation(
+    measured = (
         (len(evidence.pairs), 100.0 * evidence.deviation / evidence.champion_score)
         for evidence in comparisons
         if evidence.deviation is not None and evidence.champion_score
     )
+    return pooled_deviation((*measured, *calibrated))

@@ -53,6 +53,9 @@ class Pool:
         tests, degrees = self.generations.get(generation, (0, 0))
         self.generations[generation] = tests + 1, degrees + d
 
+    def copy(self) -> "Pool":
+        return Pool(self.degrees, self.squares, self.fourths, dict(self.generations))
+
     def noise(self) -> Noise | None:
         """The prior for the next test's deviation, whole degrees of freedom; None while too little is known."""
         if self.degrees < LEAST_DEGREES:

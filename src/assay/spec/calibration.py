@@ -95,3 +95,17 @@ class Calibration(Frozen):
     remedies: tuple[Remedy, ...] = ()
     design: Design | None = None
     runs: tuple[str, ...] = Field(default=(), description="hashes of the runs behind it")
+
+    def stale(self, champion: str, trainer: str) -> str:
+        """Why it no longer describes what the lab would measure now, in a sentence; empty where it does."""
+        if self.trainer != trainer:
+            return (
+                f"The noise was calibrated with another trainer ({self.trainer}); `assay calibrate` measures it anew."
+            )
+        if self.recipe != champion:
+            return f"The noise was calibrated around {self.recipe}, which is no longer the champion."
+        return ""
+
+    def groups(self, scale: str) -> list[tuple[int, float]]:
+        """(number of pairs, deviation in per cent) of each change at a scale, for pooling."""
+        return [(each.degrees + 1, each.deviation.value) for each in self.paired if each.scale == scale]

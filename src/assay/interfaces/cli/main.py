@@ -49,6 +49,7 @@ GROUPS = (
                                             ("budget", "ledger:budget", "Show what is left of the error budget."))),
     ("evidence", "Tests on tables of results.", (
         ("compare", "evidence:compare", "Is one table of runs better?"),
+        ("noise", "noise:noise", "Where does the noise of a score come from?"),
         ("shrink", "shrink:shrink", "What is left of measured effects once luck is taken off?"),
     )),
     ("law", "Scaling laws from tables of runs.", (

@@ -6,6 +6,9 @@ from cyclopts import Parameter
 
 from assay.interfaces.cli.shared import Json, LabArgument, count, duration, open_lab, print_json
 
+#: Power below which a design is the largest that was considered, not one that does.
+DESIGN_POWER = 0.79
+
 
 def plan(
     lab: LabArgument = None,
@@ -32,7 +35,9 @@ def plan(
     speed = (
         "measured here" if facts["speed_measured"] else "assumed until a run has been measured; may be off threefold"
     )
-    noise = "measured here" if facts["noise_measured"] else "assumed until pairs have been measured"
+    noise = (
+        "measured here" if facts["noise_measured"] else "assumed until pairs, or `assay calibrate`, have measured it"
+    )
     dropped, promoted = facts["flops_per_dropped_proposal"], facts["flops_per_promotion"]
     hours, needed = facts["core_seconds"] / 3600, facts["threshold"]
     print(f"{facts['lab']}, generation {facts['generation']}, {count(facts['workers'], 'run')} at a time")
@@ -48,3 +53,9 @@ def plan(
     print(f"  could see   with a noise of {facts['noise_percent']:.2f}% a pair ({noise}) and e >= {needed:.0f} needed:")
     for pairs, effect in facts["detectable_percent"].items():
         print(f"              {f'{effect:.2f}% or more' if effect is not None else 'nothing':16} within {pairs}")
+    if facts["design"] is not None:
+        design = facts["design"]
+        most = "" if design["power"] > DESIGN_POWER else f", and then with a power of {100 * design['power']:.0f}% only"
+        print(f"  would take  {design['pairs']} pairs to find {design['effect_percent']:.2f}%, by calibration{most}")
+    if facts["noise_stale"]:
+        print(f"  {facts['noise_stale']}")

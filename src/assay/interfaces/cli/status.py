@@ -32,6 +32,9 @@ def status(lab: LabArgument = None, *, json: Json = False) -> None:
     print(f"  runs        {', '.join(f'{n} {name}' for name, n in facts['runs'].items()) or 'none yet'}")
     minutes = facts["core_seconds"] / 60
     print(f"  spent       {facts['flops']:.3g} FLOPs, {minutes:.1f} core minutes, {facts['usd']:.2f} USD for models")
+    if facts["noise"]:
+        known = facts["noise"]
+        print(f"  noise       calibrated at '{known['scale']}' by {known['runs']} runs. {known['stale']}".rstrip())
     if facts["alarm"] is not None:
         print(
             f'  ALARM: placebo {facts["alarm"]} passed. Once you know why: `assay run --after-alarm "what was wrong"`.'

@@ -12,6 +12,7 @@ from assay.interfaces.report.effects import domains, predictions, verdicts
 from assay.interfaces.report.glossary import glossary
 from assay.interfaces.report.html import Content, Html, element
 from assay.interfaces.report.losses import loss_compute, training_curves
+from assay.interfaces.report.noise import noise
 from assay.interfaces.report.overview import generations, headline
 from assay.interfaces.report.parts import Facts, section
 from assay.interfaces.report.placebos import placebos
@@ -31,6 +32,7 @@ _CONTENTS = {
     "charts": "Charts",
     "proposals": "Proposals",
     "calibration": "Calibration",
+    "noise": "Noise",
     "error-budget": "Error budget",
     "placebos": "Placebos",
     "spend": "Cost",
@@ -85,7 +87,8 @@ def render(facts: Facts) -> str:
         if ledger["intact"]
         else element("strong", f"ledger broken at entry {ledger['entries'] + 1}", class_="alarm")
     )
-    links = [element("a", text, href=f"#{identifier}") for identifier, text in _CONTENTS.items()]
+    shown = {name: text for name, text in _CONTENTS.items() if name != "noise" or facts.get("noise")}
+    links = [element("a", text, href=f"#{identifier}") for identifier, text in shown.items()]
     body = element(
         "body",
         element(
@@ -108,6 +111,7 @@ def render(facts: Facts) -> str:
             section("charts", "Charts", [draw(facts) for draw in CHARTS]),
             proposals(facts),
             appendix.calibration(facts),
+            noise(facts),
             budget(facts),
             placebos(facts),
             appendix.spend(facts),
