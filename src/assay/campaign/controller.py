@@ -456,7 +456,9 @@ class Controller:
     ) -> None:
         registered, candidate = registration(self.campaign, proposal, retest_of, retune_of)
         self.lab.store.put_recipe(connection, candidate)
+        generations, before = len(self.campaign.generations), set(self.campaign.every_verdict)
         self._append(connection, "proposal", {"registered": registered.model_dump(mode="json")})
+        self._append_decisions(connection, before, generations)  # where its first runs are known already
 
     def _announce_proposals(self, first: int, what: str = "", refusal: str | None = None) -> None:
         """Say what was registered from number `first` on, and what was refused."""
@@ -467,6 +469,7 @@ class Controller:
                 f"#{number} proposed by {proposal.author}: {in_words(proposal.change)} "
                 f"(needs e >= {1 / registered.level:.0f})"
             )
+        self._announce_verdicts([n for n in self.campaign.verdicts if n >= first])
         if refusal is not None:
             self.watcher.say(f"Refused {what}: {refusal}.")
 

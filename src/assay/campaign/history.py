@@ -209,6 +209,8 @@ class Campaign:
         self._forget_baseline(registered.retune_of)
         self.registered[registered.number] = registered
         self.times[registered.number] = time
+        for closing in self.decider.settle():
+            self._close(closing)
         return test
 
     def register_placebo(self, registered: Registered, time: str) -> Test:
