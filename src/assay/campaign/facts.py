@@ -234,6 +234,7 @@ def _generation(campaign: Campaign, generation: Generation) -> dict[str, Any]:
         },
         "multipliers": [m.model_dump(mode="json") for m in certificate.multipliers] if certificate else [],
         "time": campaign.times[certificate.registered.number] if certificate else None,
+        "matched": [m.model_dump(mode="json") for m in certificate.matched] if certificate else [],
         "loss_compute": _loss_compute(campaign, generation.recipe),
     }
 

@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 
 def totals(generations: Sequence[Row]) -> dict[str, Any]:
-    """Gain and compute multiplier of the champion against generation 0, as products over the generations.
+    """Gain and compute multiplier of the champion against generation 0, as products over the generations that stand.
 
     The ends of an interval are the products of the generations' ends. Each generation's 95% interval misses with
     probability 5% at most, so by Bonferroni's inequality all k hold at once, and with them their product, with

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from assay.campaign.decide import Key, Test
+from assay.campaign.matched import matched
 from assay.campaign.sizes import shrunken
 from assay.evidence.compare import evidence_of
 from assay.evidence.intervals import student_half_width
@@ -147,6 +148,7 @@ def build_certificate(campaign: Campaign, test: Test) -> Certificate:
         high_percent=None if confirm.high is None else 100 * confirm.high / base,
         remeasured=_fresh_size(next((e for e in verdict.evidence if e.stage == "remeasure"), None)),
         shrunken=shrunken(campaign, test.number),
+        matched=matched(campaign, test, confirm, old),
         multipliers=tuple(single),
         pooled=pooled,
         vault="confirmed" if answer is not None and not answer.advisory else "advisory",

@@ -103,6 +103,20 @@ class Size(Frozen):
     pairs: int = Field(default=0, description="pairs that it was measured on")
 
 
+class Matched(Frozen):
+    """The effect at the confirmation scale where both arms have the same of something; None: it cannot be told."""
+
+    match: Literal["flops", "tokens", "time"]
+    ratio: float | None = Field(
+        default=None, description="what the candidate uses of it at equal compute, over what the champion does"
+    )
+    percent: float | None = None
+    low: float | None = None
+    high: float | None = None
+    estimated: bool = Field(default=False, description="read off the old champion's loss-compute curve, not measured")
+    note: str = ""
+
+
 class Certificate(Frozen):
     """All that a promotion rests on.
 
@@ -117,6 +131,7 @@ class Certificate(Frozen):
     high_percent: float | None = None
     remeasured: Size | None = None
     shrunken: Size | None = None
+    matched: tuple[Matched, ...] = ()
     multipliers: tuple[Multiplier, ...]
     pooled: Multiplier | None = Field(default=None, description="geometric mean over scales inside the measured range")
     vault: Literal["confirmed", "advisory"] = Field(

@@ -61,7 +61,7 @@ def _marks(rows: list[Row], axis: Axis) -> list[Content]:
     for place, row in enumerate(rows):
         y = 100 * (1 - (place + 0.5) / len(rows))
         low, high = row["low_percent"], row["high_percent"]
-        kind, shape = MARKS[row["answer"]]
+        kind, shape = MARKS.get(row["answer"], ("faint", 1))
         hover = (
             f"{_name(row)}: {wording.percent(row['effect_percent'])}, 95% interval {wording.percent_range(low, high)}, "
             f"{wording.plural(row['pairs'], 'pair')}; {hover_runs(row['runs'])}"

@@ -341,4 +341,44 @@ def _certificate(g: dict[str, Any], proposal: dict[str, Any]) -> Html:
             ],
             numeric=(1, 2),
         ),
+        _sizes(g),
+        _matched(g),
     )
+
+
+def _sizes(g: dict[str, Any]) -> Html | None:
+    """The effect as confirmed, on fresh seeds, and in the light of all tests."""
+    confirmed = {"percent": g["effect_percent"], "low": g["low_percent"], "high": g["high_percent"]}
+    named = (
+        ("confirmation, stopped when it was enough", confirmed),
+        ("fresh seeds, as many as fixed beforehand", g.get("remeasured")),
+        ("shrunken: in the light of all of the lab’s tests", g.get("shrunken")),
+    )
+    rows = [
+        [name, wording.percent(size["percent"]), wording.percent_range(size["low"], size["high"])]
+        for name, size in named
+        if size
+    ]
+    return table(f"Size of the effect of generation {g['number']}", ["measured by", "effect", "95% interval"], rows,
+                 numeric=(1, 2))  # fmt: skip
+
+
+def _matched(g: dict[str, Any]) -> Html | None:
+    """The effect where both had the same compute, tokens or time."""
+    if not g.get("matched"):
+        return None
+    names = {"flops": "compute", "tokens": "tokens", "time": "time"}
+    rows: list[list[Content]] = [
+        [
+            f"{names.get(m['match'], m['match'])} ({'estimated' if m['estimated'] else 'measured'})",
+            wording.UNKNOWN if m["ratio"] is None else f"{m['ratio']:.2f}×",
+            wording.percent(m["percent"]),
+            wording.UNKNOWN if m["percent"] is None else wording.percent_range(m["low"], m["high"]),
+            m["note"],
+        ]
+        for m in g["matched"]
+    ]
+    return table(
+        f"Generation {g['number']} against the one before, where both have the same of something",
+        ["equal", "used at equal compute", "effect", "95% interval", "note"], rows, numeric=(1, 2, 3),
+    )  # fmt: skip
