@@ -1,6 +1,7 @@
 """The sealed set in a campaign: one bit a promotion, in the ledger, and nothing else of it anywhere."""
 
 import json
+import math
 import os
 import signal
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from assay.campaign import vault as module
@@ -16,14 +18,14 @@ from assay.campaign.controller import Controller
 from assay.campaign.history import Mismatch
 from assay.campaign.lab import Lab, init_lab
 from assay.campaign.observe import view_of
-from assay.campaign.vault import SealedVault, equal_documents, rotate, vault_facts
+from assay.campaign.vault import SealedVault, equal_documents, least_spread, rotate, vault_facts
 from assay.campaign.watch import Silent
 from assay.corpus import sealed as sealing
 from assay.corpus.build import build_corpus
 from assay.corpus.documents import Source
 from assay.corpus.manifest import open_corpus
 from assay.corpus.sealed import open_sealed
-from assay.evaluation.ladder import deviation, lasting
+from assay.evaluation.spans import read_span_losses
 from assay.evaluation.vault import read_queries
 from assay.execution.confinement import UNCONFINED, Confinement
 from assay.execution.simulated import SimulatedExecutor
@@ -109,7 +111,7 @@ def test_scores_stay_in_the_vault(trained: Trained, capfd: pytest.CaptureFixture
     lab, pairs = trained
     answer = SealedVault(lab).ask(1, pairs)
     record = next(r for r in read_queries(lab.vault_dir) if r["bit"])
-    digits = {repr(record[name])[:8] for name in ("mean", "step", "spread_percent")}
+    digits = {repr(record[name])[:8] for name in ("mean", "step", "spread")}
     everything = answer.model_dump_json() + "".join(capfd.readouterr())
     for path in lab.folder.rglob("*"):
         if path.is_file() and lab.vault_dir.parent not in path.parents:
@@ -120,25 +122,47 @@ def test_scores_stay_in_the_vault(trained: Trained, capfd: pytest.CaptureFixture
     assert json.loads(sealed_text[0])["text"] not in everything
 
 
-def test_status_follows_the_formula(trained: Trained) -> None:
+def test_status_follows_the_formula(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     lab, pairs = trained
     SealedVault(lab).ask(1, pairs)
-    facts = vault_facts(lab)
     asked = len(read_queries(lab.vault_dir))
-    assert facts["queries"] == facts["bits_released"] == asked
-    assert facts["not_in_ledger"] == asked, "nobody has written these down"
+    blank = vault_facts(lab)
+    assert (blank["queries"], blank["not_in_ledger"]) == (asked, asked), "nobody has written these down"
+    assert blank["queries_in_all"] is None
     lines = (lab.vault_dir / "part-0.jsonl").read_text(encoding="utf-8").splitlines()
     sizes: dict[str, dict[str, int]] = {"prose": {}, "verse": {}}
     for row in map(json.loads, lines):
         mine = sizes[row["domain"]]
         mine[row["document"]] = mine.get(row["document"], 0) + len(row["text"].encode())
     squares = sum(sum((n / sum(d.values())) ** 2 for n in d.values()) / 4 for d in sizes.values())
-    assert facts["equal_documents"] == pytest.approx(1 / squares)
-    assert facts["domains"] == {n: {"documents": len(d), "bytes": sum(d.values())} for n, d in sizes.items()}
-    spread = facts["spread_percent"]
-    assert read_queries(lab.vault_dir)[0]["spread_percent"] <= spread
-    assert facts["deviation_percent"] == pytest.approx(deviation(asked, 1 / squares, spread))
-    assert facts["queries_in_all"] == lasting(1 / squares, spread, lab.config.evidence.min_effect)
+    assert blank["equal_documents"] == pytest.approx(1 / squares)
+    assert blank["domains"] == {n: {"documents": len(d), "bytes": sum(d.values())} for n, d in sizes.items()}
+    monkeypatch.setattr(module, "least_spread", lambda *_: 0.1)
+    facts = vault_facts(lab)
+    assert facts["deviation_percent"] == pytest.approx(0.1 * math.sqrt(2 * math.log(2 * 2**asked / 0.05) * squares))
+    allowed = math.floor((0.25**2 / 0.1**2 / squares / 2 - math.log(40)) / math.log(2))
+    assert facts["queries_in_all"] == max(0, allowed)
+    assert facts["worth_used"] == pytest.approx(min(1.0, asked / allowed) if allowed > 0 else 1.0)
+
+
+def test_the_spread_comes_from_ordinary_documents(trained: Trained) -> None:
+    lab, pairs = trained
+    evidence = {"stage": "confirm", "champion_score": 3.0,
+                "pairs": [{"champion": old, "candidate": new} for old, new in pairs]}  # fmt: skip
+    found = least_spread(lab, [{"evidence": [evidence]}])
+    assert found is not None
+    spans = [json.loads(line) for line in (lab.corpus_dir / "spans.jsonl").read_text(encoding="utf-8").splitlines()]
+    nats = sum(read_span_losses(lab.run_dir(old)) - read_span_losses(lab.run_dir(new)) for old, new in pairs) / 3
+    documents: dict[tuple[str, str], list[float]] = {}
+    for span, difference in zip(spans, nats, strict=True):
+        mine = documents.setdefault((span["domain"], span["document"]), [0.0, 0.0])
+        mine[0] += difference / math.log(2)
+        mine[1] += len(span["text"].encode())
+    totals = {name: sum(size for (d, _), (_, size) in documents.items() if d == name) for name in ("prose", "verse")}
+    v = np.array([size / totals[d] / 2 for (d, _), (_, size) in documents.items()])
+    x = np.array([bits / size for bits, size in documents.values()])
+    spread = np.sqrt((v**2 * (x - v @ x) ** 2).sum() / (v**2).sum() * len(v) / (len(v) - 1))
+    assert found == pytest.approx(100 * spread / 3.0)
 
 
 def test_a_damaged_vault_or_a_missing_checkpoint_is_one_sentence(trained: Trained, tmp_path: Path) -> None:
@@ -228,9 +252,14 @@ def test_killed_between_answer_and_entry_it_asks_the_same_again(tmp_path: Path) 
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
     assert of_kind(lab, "vault") == []
+    for row in lab.store.run_rows():
+        (lab.run_dir(row["hash"]) / "checkpoint").mkdir(parents=True)
+    assert collect(lab, dry_run=False)["runs"] > 0
     vault = TrueVault(lab, lambda _: True)
     run(lab, vault)
     assert len(of_kind(lab, "vault")) == len(vault.asked) >= 1
+    needed = {digest for pair in vault.asked[0][1] for digest in pair}
+    assert all((lab.run_dir(digest) / "checkpoint").is_dir() for digest in needed), "`gc` left what the question needs"
     calm = sealed_lab(tmp_path / "calm" / "lab")
     propose_muon(calm)
     undisturbed = TrueVault(calm, lambda _: True)
@@ -326,7 +355,7 @@ def test_rotation_goes_from_part_to_part_and_says_when_there_is_none(
 def test_a_real_campaign_is_confirmed_by_its_vault(tmp_path: Path) -> None:
     lab = sealed_lab(tmp_path / "lab")
     lab.store.post("propose", proposal(BETTER))
-    Controller(lab, Budget.read("40runs"), Silent()).run()
+    Controller(lab, Budget.read("80runs"), Silent()).run()
     campaign = lab.campaign(check=True)
     asked = of_kind(lab, "vault")
     assert asked
@@ -335,6 +364,7 @@ def test_a_real_campaign_is_confirmed_by_its_vault(tmp_path: Path) -> None:
     assert certificate is not None
     assert certificate.vault == ("advisory" if lab.confinement.way == "none" else "confirmed")
     facts = vault_facts(lab)
+    assert facts["spread_percent"] > 0
     assert facts["queries"] == len(asked)
     assert facts["not_in_ledger"] == 0
     freed = collect(lab, dry_run=False)

@@ -1,5 +1,6 @@
 """The vault as a campaign uses it: one question a promotion, each an entry of the ledger, and what is left of it."""
 
+import math
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,8 +10,9 @@ from assay.campaign.lab import Lab
 from assay.campaign.lock import controlling
 from assay.campaign.verdicts import NO_VAULT
 from assay.corpus.sealed import Sealed, open_sealed
-from assay.evaluation.ladder import deviation, lasting
-from assay.evaluation.vault import Query, read_queries, told_spread
+from assay.evaluation.ladder import ask, deviation, lasting
+from assay.evaluation.spans import read_span_losses, read_spans
+from assay.evaluation.vault import Query, document_weights, read_queries
 from assay.execution.launchers import environment_without_secrets
 from assay.spec.base import canonical_json, sha256_text
 from assay.spec.errors import UserError
@@ -104,7 +106,8 @@ def vault_facts(lab: Lab) -> dict[str, Any]:
     answered = sum(record["part"] == part for record in read_queries(lab.vault_dir))
     queries = max(len(mine), answered)
     documents = equal_documents(sealed, part, lab.config.corpus.score_weights)
-    spread = told_spread(lab.vault_dir, part)
+    numbers = {entry.body["number"] for entry in mine}
+    spread = least_spread(lab, [e.body for e in entries if e.kind == "verdict" and e.body["number"] in numbers])
     domains = sealed.parts[part].domains
     facts |= {
         "mechanism": lab.confinement.mechanism, "reason": lab.confinement.reason,
@@ -114,7 +117,7 @@ def vault_facts(lab: Lab) -> dict[str, Any]:
         "equal_documents": documents,
     }  # fmt: skip
     if spread is None:
-        return facts | {"rotate": "cannot be said before the first query, which shows how much documents differ"}
+        return facts | {"rotate": "cannot be said before the first query: documents may differ more or less"}
     allowed = lasting(documents, spread, smallest)
     left = allowed - queries
     last = part + 1 == len(sealed.parts)
@@ -124,6 +127,37 @@ def vault_facts(lab: Lab) -> dict[str, Any]:
         "queries_in_all": allowed, "worth_used": min(1.0, queries / allowed) if allowed else 1.0,
         "rotate": f"now: {what}" if left <= 0 else f"after {left} more {'query' if left == 1 else 'queries'}: {what}",
     }  # fmt: skip
+
+
+def least_spread(lab: Lab, verdicts: Sequence[dict[str, Any]]) -> float | None:
+    """By how much documents' differences deviated in the confirmations, per cent of the score: the least of them.
+
+    Measured on the ordinary held-out documents, which are drawn as the sealed ones are, so that it gives nothing of
+    those away. The least counts, since the larger an effect, the more it differs between documents, and what has to be
+    exact to the smallest effect worth having are small ones. None before the first.
+    """
+    spans = read_spans(lab.corpus_dir)
+    places = [(span.domain, span.document or str(i)) for i, span in enumerate(spans)]
+    sizes: dict[tuple[str, str], int] = {}
+    for place, span in zip(places, spans, strict=True):
+        sizes[place] = sizes.get(place, 0) + len(span.text.encode())
+    weights = document_weights(sizes, lab.config.corpus.score_weights)
+    found: list[float] = []
+    for verdict in verdicts:
+        confirm = next(e for e in verdict["evidence"] if e["stage"] == "confirm")
+        rows: list[list[float]] = []
+        for pair in confirm["pairs"]:
+            old, new = (read_span_losses(lab.run_dir(pair[arm])) for arm in ("champion", "candidate"))
+            if old is None or new is None:
+                break
+            nats = dict.fromkeys(weights, 0.0)
+            for place, difference in zip(places, (old - new).tolist(), strict=True):
+                if place in nats:
+                    nats[place] += difference
+            rows.append([nats[place] / (math.log(2) * sizes[place]) for place in weights])
+        if len(rows) == len(confirm["pairs"]) >= 2:
+            found.append(100 * ask(rows, list(weights.values())).spread / confirm["champion_score"])
+    return min(found, default=None)
 
 
 def equal_documents(sealed: Sealed, part: int, weights: dict[str, float]) -> float:

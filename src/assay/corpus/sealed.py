@@ -22,7 +22,7 @@ from assay.spec.base import Frozen, canonical_json, sha256_text
 from assay.spec.errors import UserError
 
 #: Sealed bytes a domain and part, as a multiple of the bytes that ordinary evaluations score: a query is rare.
-SEALED_SPANS = 4
+SEALED_SPANS = 2
 #: One part is worth more than two of half its size, so only a large vault is divided.
 DOCUMENTS_A_PART = 400
 MOST_PARTS = 3

@@ -4,7 +4,8 @@ A leaderboard that prints scores on a fixed test set can be climbed by noise: wh
 The Ladder answers only whether an entry beats the best one so far by more than a step; its parameter-free form takes
 one standard error of the paired differences as that step (Blum & Hardt 2015, "The Ladder: A Reliable Leaderboard for
 Machine Learning Competitions", algorithm 2). Here the best so far is the champion, the differences are those of
-documents, averaged over the confirmation's seed pairs, and the answer is one bit.
+documents and of the confirmation's seed pairs, both of which the step counts as drawn by chance, and the answer is one
+bit.
 
 What k bits can reveal. Whoever asks adaptively asks a question that is a function of the bits before it, so all
 questions that could ever be asked are the nodes of a binary tree, fixed before the vault is touched: fewer than 2ᵏ of
@@ -19,8 +20,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 ERROR = 0.05
-#: The one other number that leaves the vault, s, is rounded up to this grid, in per cent of the score.
-GRID = tuple(0.05 * 2 ** (i / 2) for i in range(16))
 
 
 class Answer(NamedTuple):
@@ -35,37 +34,36 @@ class Answer(NamedTuple):
     """How many documents of equal weight would give such a mean: 1/Σv²."""
 
 
-def ask(differences: Sequence[float], weights: Sequence[float]) -> Answer:
+def ask(differences: Sequence[Sequence[float]], weights: Sequence[float]) -> Answer:
     """Whether the candidate beats the champion by more than the Ladder's step.
 
+    The step is one standard error of a mean over documents and seed pairs that are both drawn by chance: the sum of
+    the two variances of means, which counts what documents and pairs have to themselves twice, and so errs upwards.
+
     Args:
-        differences: champion minus candidate of each document, bits per byte; at least two.
+        differences: champion minus candidate, bits per byte, a row for each of at least two seed pairs, with at least
+            two documents.
         weights: of each document in the score, summing to one.
     """
-    n = len(differences)
-    assert n == len(weights) >= 2
-    mean = math.fsum(v * d for v, d in zip(weights, differences, strict=True))
+    pairs, n = len(differences), len(weights)
+    assert pairs >= 2
+    assert n >= 2
+    documents = [math.fsum(column) / pairs for column in zip(*differences, strict=True)]
+    seeds = [math.fsum(v * d for v, d in zip(weights, row, strict=True)) for row in differences]
+    mean = math.fsum(seeds) / pairs
     squares = math.fsum(v * v for v in weights)
-    variance = math.fsum((v * (d - mean)) ** 2 for v, d in zip(weights, differences, strict=True)) * n / (n - 1)
-    step = math.sqrt(variance)
-    return Answer(mean > step, mean, step, step / math.sqrt(squares), 1 / squares)
-
-
-def rounded(spread_percent: float) -> float:
-    """The spread as it may be told: the next value of `GRID`, or its last."""
-    return next((value for value in GRID if value >= spread_percent), GRID[-1])
+    by_document = math.fsum((v * (d - mean)) ** 2 for v, d in zip(weights, documents, strict=True)) * n / (n - 1)
+    by_seed = math.fsum((s - mean) ** 2 for s in seeds) / (pairs * (pairs - 1))
+    step = math.sqrt(by_document + by_seed)
+    return Answer(mean > step, mean, step, math.sqrt(by_document / squares), 1 / squares)
 
 
 def deviation(queries: int, documents: float, spread: float) -> float:
-    """How far the vault's mean may lie from the truth after so many answers, in the unit of `spread`, at 95%.
-
-    The spread's place in `GRID` counts as told too.
-    """
-    questions = math.log(2 / ERROR * len(GRID)) + queries * math.log(2)
-    return spread * math.sqrt(2 * questions / documents)
+    """How far the vault's mean may lie from the truth after so many answers, in the unit of `spread`, at 95%."""
+    return spread * math.sqrt(2 * math.log(2 * 2**queries / ERROR) / documents)
 
 
 def lasting(documents: float, spread: float, smallest: float) -> int:
     """How many queries can be made before `deviation` exceeds the smallest effect worth having (same unit)."""
-    left = documents * (smallest / spread) ** 2 / 2 - math.log(2 / ERROR * len(GRID))
+    left = documents * (smallest / spread) ** 2 / 2 - math.log(2 / ERROR)
     return max(0, math.floor(left / math.log(2) + 1e-9))

@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import Field
 
 from assay.corpus.sealed import open_sealed, read_part
-from assay.evaluation.ladder import Answer, ask, rounded
+from assay.evaluation.ladder import Answer, ask
 from assay.spec.base import Frozen
 from assay.spec.errors import UserError
 
@@ -36,7 +36,7 @@ class Query(Frozen):
     part: int = Field(ge=0)
     corpus_dir: str
     weights: dict[str, float] = Field(description="of each domain in the deciding score")
-    pairs: tuple[tuple[str, str], ...] = Field(min_length=1, description="run folders of champion and candidate")
+    pairs: tuple[tuple[str, str], ...] = Field(min_length=2, description="run folders of champion and candidate")
 
 
 def answer(query: Query) -> bool:
@@ -49,11 +49,8 @@ def answer(query: Query) -> bool:
     with _locked(folder):
         known = {record["key"]: record for record in read_queries(folder)}
         if query.key not in known:
-            found, champion = _measure(query, folder)
-            record = {
-                "key": query.key, "part": query.part, "bit": found.bit, "mean": found.mean, "step": found.step,
-                "documents": found.documents, "spread_percent": 100 * found.spread / champion,
-            }  # fmt: skip
+            found = _measure(query, folder)
+            record = {"key": query.key, "part": query.part, **found._asdict()}
             _append(folder / QUERIES, record)
             known[query.key] = record
         return bool(known[query.key]["bit"])
@@ -68,14 +65,7 @@ def read_queries(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
-def told_spread(folder: Path, part: int) -> float | None:
-    """Spread of documents' differences, per cent of the score, as the first query of a part found it; rounded up."""
-    first = next((record for record in read_queries(folder) if record["part"] == part), None)
-    return None if first is None else rounded(first["spread_percent"])
-
-
-def _measure(query: Query, folder: Path) -> tuple[Answer, float]:
-    """The answer, and the champion's score on the vault."""
+def _measure(query: Query, folder: Path) -> Answer:
     from assay.evaluation.score import document_losses
 
     sealed = open_sealed(folder)
@@ -86,21 +76,20 @@ def _measure(query: Query, folder: Path) -> tuple[Answer, float]:
     for span in spans:
         place = span.domain, span.document
         sizes[place] = sizes.get(place, 0) + len(span.text.encode())
-    weights = _weights(sizes, query.weights)
-    losses = [[document_losses(Path(run), Path(query.corpus_dir), spans) for run in pair] for pair in query.pairs]
-    bits = math.log(2) * len(losses)
-    differences = [
-        math.fsum(champion[place] - candidate[place] for champion, candidate in losses) / (bits * sizes[place])
-        for place in weights
-    ]
-    champion = math.fsum(
-        weights[place] * math.fsum(pair[0][place] for pair in losses) / (bits * sizes[place]) for place in weights
-    )
-    return ask(differences, list(weights.values())), champion
+    weights = document_weights(sizes, query.weights)
+    differences: list[list[float]] = []
+    for pair in query.pairs:
+        champion, candidate = (document_losses(Path(run), Path(query.corpus_dir), spans) for run in pair)
+        differences.append([(champion[place] - candidate[place]) / (math.log(2) * sizes[place]) for place in weights])
+    return ask(differences, list(weights.values()))
 
 
-def _weights(sizes: dict[tuple[str, str], int], domains: dict[str, float]) -> dict[tuple[str, str], float]:
-    """Weight of each sealed document in the vault's mean: as in the deciding score, over the domains that it has."""
+def document_weights(sizes: dict[tuple[str, str], int], domains: dict[str, float]) -> dict[tuple[str, str], float]:
+    """Weight of each document, by domain and document: as in the deciding score, over the domains that there are.
+
+    Raises:
+        UserError: the score rests on none of them.
+    """
     totals: dict[str, int] = {}
     for (domain, _), size in sizes.items():
         totals[domain] = totals.get(domain, 0) + size

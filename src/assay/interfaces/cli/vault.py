@@ -38,8 +38,11 @@ def status(lab: LabArgument = None, *, json: Json = False) -> None:
     if facts["queries_in_all"] is None:
         print("  worth used         nothing yet")
     else:
-        print(f"  worth used         {100 * facts['worth_used']:.0f}%: {facts['queries']} of {facts['queries_in_all']} "
-              f"queries that leave it exact to {facts['smallest_effect_percent']}% of the score")  # fmt: skip
+        whole = f"{facts['queries']} of the {facts['queries_in_all']} queries that leave it exact to"
+        if not facts["queries_in_all"]:
+            whole = "it is too small for one query that leaves it exact to"
+        print(f"  worth used         {100 * facts['worth_used']:.0f}%: {whole} "
+              f"{facts['smallest_effect_percent']}% of the score")  # fmt: skip
         print(f"  exact to           {facts['deviation_percent']:.3f}% after these queries")
     print(f"  rotate             {facts['rotate']}")
 
