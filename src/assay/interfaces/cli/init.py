@@ -95,10 +95,8 @@ def init(
     for name, sizes in domains.items():
         train, heldout = size(sizes["train_bytes"]), size(sizes["heldout_bytes"])
         print(f"  {name:14} {train:>9} to train on, {heldout:>9} held out")
-    sealed = "Sealed in the vault, for confirmations: `assay vault status` says how much."
-    print(
-        sealed
-        if manifest.vault
-        else "Nothing is sealed, since no domain has 20 source documents: certificates will be advisory."
-    )
+    if manifest.vault:
+        print("More is sealed for confirmations: `assay vault status` says how much, and what keeps runs out.")
+    else:
+        print("Nothing is sealed, since no domain has 20 source documents: certificates will be advisory.")
     print(f"Next: `assay plan {folder} --budget 20m`, then `assay run {folder} --budget 20m`.")
