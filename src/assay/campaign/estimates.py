@@ -255,7 +255,7 @@ def _design(
     totals = {c.scale: c.deviation.value for c in components if c.source == "total"}
     upper = totals.get(plan.upper.name) if plan.upper else None
     factor = upper / totals[plan.scale.name] if upper and totals[plan.scale.name] else 1.0
-    pairs, confirm = (_pairs_for(settings.min_effect / (noise * k), threshold) for k in (1.0, factor))
+    pairs, confirm = (pairs_for(settings.min_effect / (noise * k), threshold) for k in (1.0, factor))
     smallest = detectable(noise, threshold, settings.pairs)
     return Design(
         effect_percent=settings.min_effect,
@@ -268,7 +268,7 @@ def _design(
     )
 
 
-def _pairs_for(effect: float, threshold: float) -> int:
+def pairs_for(effect: float, threshold: float) -> int:
     """Fewest pairs that find a standardised effect with the wanted power; `MOST_PAIRS` where more would be needed."""
     low, high = 2, MOST_PAIRS
     while low < high:  # power rises with the cap

@@ -3,11 +3,12 @@
 from typing import Any
 
 from assay.campaign.decide import Key
+from assay.campaign.estimates import pairs_for
 from assay.campaign.lab import Lab
 from assay.campaign.observe import TYPICAL_EFFECT, expected_cost
 from assay.campaign.spending import check_enough, check_limits, expected_flops, flops_per_second
 from assay.evidence.planning import expected_pairs
-from assay.evidence.sequential import detectable
+from assay.evidence.sequential import detectable, power
 from assay.spec.budget import Budget
 
 #: Deviation of a paired difference in per cent of the score, reckoned with until the lab has measured its own.
@@ -70,14 +71,18 @@ def plan(lab: Lab, budget: Budget) -> dict[str, Any]:
         "noise_percent": sd,
         "noise_measured": noise is not None,
         "noise_stale": campaign.calibration.stale(champion, lab.trainer()) if campaign.calibration else "",
-        "design": campaign.calibration.design.model_dump(mode="json")
-        if campaign.calibration and campaign.calibration.design
-        else None,
+        "design": _design(config.evidence.min_effect, noise, threshold) if noise else None,
         "threshold": threshold,
         "detectable_percent": {k: (v if v != float("inf") else None) for k, v in detect.items()},
         "researchers": list(config.researchers.use),
         "train_tokens": sum(manifest.train_tokens().values()),
     }
+
+
+def _design(effect: float, noise: float, threshold: float) -> dict[str, Any]:
+    """Pairs that finding the smallest effect worth having would take, at the measured noise (both in per cent)."""
+    pairs = pairs_for(effect / noise, threshold)
+    return {"effect_percent": effect, "pairs": pairs, "power": power(effect / noise, threshold, pairs)}
 
 
 def _flops_of(budget: Budget, speed: float, workers: int, scales: list[dict[str, Any]], price: float) -> float:

@@ -56,6 +56,6 @@ def plan(
     if facts["design"] is not None:
         design = facts["design"]
         most = "" if design["power"] > DESIGN_POWER else f", and then with a power of {100 * design['power']:.0f}% only"
-        print(f"  would take  {design['pairs']} pairs to find {design['effect_percent']:.2f}%, by calibration{most}")
+        print(f"  would take  {design['pairs']} pairs to find {design['effect_percent']:.2f}%{most}")
     if facts["noise_stale"]:
         print(f"  {facts['noise_stale']}")
