@@ -67,6 +67,9 @@ def plan(lab: Lab, budget: Budget) -> dict[str, Any]:
         "runs": int(runs),
         "flops_per_dropped_proposal": refused_cost,
         "flops_per_promotion": success_cost,
+        "flops_per_structural_promotion": expected_cost(
+            campaign, champion, campaign.recipes[champion], threshold, retuned=True
+        ),
         "assumed_success_share": ASSUMED_SUCCESSES,
         "noise_percent": sd,
         "noise_measured": noise is not None,

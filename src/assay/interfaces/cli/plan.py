@@ -48,6 +48,8 @@ def plan(
         f"              by {', '.join(facts['researchers'])}, if one in {1 / facts['assumed_success_share']:.0f} holds;"
     )
     print(f"              a dropped one costs {dropped:.1e} FLOPs, a promoted one {promoted:.1e}")
+    structural = facts["flops_per_structural_promotion"]
+    print(f"              (of architecture or optimiser {structural:.1e}, as the champion is tuned first)")
     for scale in facts["scales"]:
         print(f"  a run at    {scale['name']:10} {scale['flops']:.2e} FLOPs, about {duration(scale['seconds'])}")
     print(f"  could see   with a noise of {facts['noise_percent']:.2f}% a pair ({noise}) and e >= {needed:.0f} needed:")
