@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assay.evidence.compare import evidence_of
-from assay.evidence.noise import noise_percent, pooled_deviation
+from assay.evidence.noise import pooled_deviation
 from assay.evidence.planning import expected_pairs
 from assay.evidence.sequential import e_value_of, futility_effect
 from assay.spec.verdict import Evidence, Pair
@@ -22,7 +22,7 @@ def pairs(*differences: float | None) -> list[Pair]:
 
 def test_evidence_describes_the_differences() -> None:
     differences = [0.02, 0.025, 0.018, 0.03, 0.022]
-    found = evidence_of("replicate", "small", pairs(*differences), [2.0, 2.1, 1.9, 2.0, 2.0], 1000.0, 20)
+    found = evidence_of("replicate", "small", pairs(*differences), [2.0, 2.1, 1.9, 2.0, 2.0], 1000.0, 20, noise=0.004)
     assert found.champion_score == pytest.approx(2.0)
     assert found.effect == pytest.approx(np.mean(differences))
     assert found.deviation == pytest.approx(np.std(differences, ddof=1))
@@ -31,9 +31,8 @@ def test_evidence_describes_the_differences() -> None:
     assert found.high is not None
     assert found.low < 0.023 < found.high
     assert found.detectable is not None
-    assert found.deviation is not None
     # About 1.4 deviations: the one-sided threshold of 1,000 with 20 pairs.
-    assert 1.2 < found.detectable / found.deviation < 1.6
+    assert 1.2 < found.detectable / 0.004 < 1.6
 
 
 def test_a_diverged_candidate_is_never_a_dropped_pair() -> None:
@@ -53,7 +52,7 @@ def test_too_little_is_no_evidence(differences: tuple[float, ...]) -> None:
 
 
 def test_a_threshold_out_of_reach_detects_nothing() -> None:
-    assert evidence_of("replicate", "small", pairs(0.1, 0.2), [2.0, 2.0], 1e6, 4).detectable is None
+    assert evidence_of("replicate", "small", pairs(0.1, 0.2), [2.0, 2.0], 1e6, 4, noise=0.1).detectable is None
 
 
 def test_pooled_deviation_is_the_within_group_deviation_of_an_analysis_of_variance() -> None:
@@ -68,12 +67,16 @@ def test_pooled_deviation_is_the_within_group_deviation_of_an_analysis_of_varian
     assert pooled_deviation([(1, 0.0)]) is None
 
 
-def test_noise_is_in_per_cent_of_the_score_and_skips_divergence() -> None:
-    small = evidence_of("replicate", "small", pairs(0.00, 0.02, 0.04), [2.0] * 3, 20.0, 20)
-    large = evidence_of("confirm", "medium", pairs(0.00, 0.01, 0.02), [1.0] * 3, 20.0, 20)
-    diverged = evidence_of("confirm", "medium", pairs(0.5, None), [1.0] * 2, 20.0, 20)
-    assert noise_percent([small, large, diverged]) == pytest.approx(1.0)
-    assert noise_percent([diverged]) is None
+def test_a_promotion_on_a_few_large_pairs_is_cautioned() -> None:
+    clear = evidence_of("replicate", "small", pairs(1.0, 1.1, 0.9, 1.05, 1.2), [2.0] * 5, 100.0, 20)
+    assert clear.e_value > 100
+    assert clear.cautions == ()
+    skewed = evidence_of("replicate", "small", pairs(1.0, 1.5, 0.5, 1.05, 1.2), [2.0] * 5, 20.0, 20, skewness=-2.0)
+    assert skewed.e_value > 20
+    assert "long tail" in skewed.cautions[0]
+    few = [0.4, 0.5, 0.45] + [-0.01] * 3
+    [caution] = evidence_of("replicate", "small", pairs(*few), [2.0] * 6, 1.5, 20).cautions
+    assert "rests on a few" in caution
 
 
 @pytest.mark.parametrize("threshold", [33.0, 1_000.0, 20_000.0])

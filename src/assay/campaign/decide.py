@@ -35,7 +35,16 @@ from typing import NamedTuple
 
 from assay.evidence.online import level
 from assay.evidence.pooling import Pool
-from assay.evidence.sequential import ALTERNATIVE, Noise, e_value, e_value_less, futile, moments
+from assay.evidence.sequential import (
+    ALTERNATIVE,
+    Noise,
+    e_value,
+    e_value_less,
+    e_value_skewed,
+    futile,
+    moments,
+    with_further_runs,
+)
 from assay.spec.base import sha256_text
 from assay.spec.lab import EvidenceSettings
 from assay.spec.verdict import Decision, Stage
@@ -300,7 +309,7 @@ class Decider:
         if self.calibrated:
             pool = pool.copy()
             for n, percent in self.calibrated:
-                pool.add(CALIBRATION, n, percent / 100)
+                pool.include(CALIBRATION, n, percent / 100)
         return pool.noise()
 
     # What happens
@@ -486,7 +495,11 @@ class Decider:
         n, mean, deviation = moments(self.differences(test, stage))
         cap = settings.pairs if stage == "replicate" else settings.confirm_pairs
         threshold = RETUNE_AT if stage == "retune" else test.threshold
-        if e_value(n, mean, deviation) >= threshold:
+        reached = e_value(n, mean, deviation) >= threshold
+        # Where this lab's differences have a long tail on the worse side, a promotion must also stand corrected for it.
+        skewness = self.pools[stage].skewness if stage in self.pools else 0.0
+        doubtful = reached and skewness < 0 and e_value_skewed(n, mean, deviation, skewness) < threshold
+        if reached and not doubtful:
             if stage == "replicate":
                 test.stage, test.wanted = "confirm", min(3, cap)
             else:
@@ -499,8 +512,9 @@ class Decider:
         alternative = min(max(ALTERNATIVE, worth / noise.sd), CLEAR) if noise else ALTERNATIVE
         too_small = e_value_less(n, mean, deviation, worth) >= REFUTE_AT
         hopeless = (noise is not None or n >= settings.screen_pairs) and futile(
-            n, mean, deviation, threshold, cap, noise, alternative
-        )
+            n, mean, deviation, threshold, cap, noise, alternative,
+            self._corrected(test, n, mean, noise) if noise else None,
+        )  # fmt: skip
         if stage == "retune":
             if too_small or n >= cap or hopeless:
                 self._lose_to_baseline(test, n)
@@ -511,7 +525,8 @@ class Decider:
         elif stage == "replicate" and noise is None and n == settings.screen_pairs and mean <= 0:
             self._close(test, "inconclusive", f"screened out: no better than the champion in the first {n} pairs")
         elif n >= cap:
-            self._close(test, "inconclusive", f"not decided within the {cap} pairs allowed ({stage})")
+            why = "; e is high enough, but not once the long tail on the worse side is allowed for" if doubtful else ""
+            self._close(test, "inconclusive", f"not decided within the {cap} pairs allowed ({stage}){why}")
         elif hopeless:
             self._close(
                 test, "inconclusive",
@@ -520,6 +535,20 @@ class Decider:
             )  # fmt: skip
         else:
             test.wanted += 1
+
+    def _corrected(self, test: Test, n: int, mean: float, noise: Noise) -> tuple[float, float] | None:
+        """The mean of a replication once the champion's further runs are counted in, and the pairs it is worth.
+
+        The arms' correlation follows from the deviation of a difference and that of the champion's own runs, and is
+        drawn towards 1, where nothing is corrected, as if by ten more runs that said so.
+        """
+        seeds = range(self.seed_of(test, "replicate", 0), self.seed_of(test, "replicate", tried(self.settings.pairs)))
+        results = [self.results.get(Key(test.champion, 0, seed)) for seed in seeds]
+        runs, further, deviation = moments([r.score for r in results if r is not None and r.score is not None])
+        if runs <= n or deviation == 0:
+            return None
+        own = min(1.0, noise.sd**2 / (2 * deviation**2)) * runs / (runs + 10)
+        return with_further_runs(n, mean, self.champion_score(test, "replicate"), further, runs, 1 - own)
 
     def _judge_half(self, test: Test) -> None:
         key = Key(test.champion, 0, test.seeds["half"][0])
@@ -612,8 +641,8 @@ class Decider:
     def _closing(self, test: Test) -> Closing:
         for stage, pool in self.pools.items():
             if test.seeds.get(stage) and not test.placebo:
-                n, _, deviation = moments(self.differences(test, stage))
-                pool.add(test.generation, n, deviation / self.champion_score(test, stage))
+                score = self.champion_score(test, stage)
+                pool.add(test.generation, [d / score for d in self.differences(test, stage)])
         if test.decision != "supported" or test.placebo:
             return Closing(test, promoted=False)
         if test.generation == self.generation:

@@ -8,8 +8,9 @@ from typing import Any
 
 from assay.campaign import audit, retune
 from assay.campaign.decide import RULES, Closing, Decider, Key, Need, Result, Test, Variant
-from assay.campaign.verdicts import agrees, build_certificate, build_verdict, recomputed, stage_evidence
-from assay.evidence.noise import noise_percent
+from assay.campaign.verdicts import agrees, build_certificate, build_verdict, recomputed
+from assay.evidence.noise import pooled_deviation
+from assay.evidence.sequential import moments
 from assay.governance.gates import apply_gates
 from assay.spec.base import canonical_json, sha256_text
 from assay.spec.calibration import Calibration
@@ -393,12 +394,16 @@ class Campaign:
 
         A calibration's pairs count as those of tests do, and those of open tests as soon as there are two of them.
         """
-        open_tests = [t for t in self.decider.active if t.seeds.get("replicate") and not t.placebo]
-        decided = [e for v in self.verdicts.values() for e in v.evidence if e.stage == "replicate"]
-        measured = [*decided, *(stage_evidence(self, test, "replicate") for test in open_tests)]
+        decider = self.decider
+        groups: list[tuple[float, float]] = [(1 + decider.pools["replicate"].degrees, 100 * decider.pools["replicate"].size)]
+        for test in decider.active:
+            if test.seeds.get("replicate") and not test.placebo:
+                n, _, deviation = moments(decider.differences(test, "replicate"))
+                groups.append((n, 100 * deviation / decider.champion_score(test, "replicate")))
         known = self.calibration
-        fits = known is not None and known.trainer == (self.trainer or known.trainer)
-        return noise_percent(measured, known.groups(self.config.ladder[0].name) if known and fits else ())
+        if known is not None and known.trainer == (self.trainer or known.trainer):
+            groups += known.groups(self.config.ladder[0].name)
+        return pooled_deviation(groups)
 
     def scores_at(self, recipe: str, scale: int) -> dict[int, Outcome]:
         """Finished outcomes of a recipe at a scale by seed."""

@@ -11,8 +11,6 @@ from assay.campaign.sizes import shrunken
 from assay.evidence.compare import evidence_of
 from assay.evidence.intervals import student_half_width
 from assay.evidence.multiplier import CurvePoint, multipliers
-from assay.evidence.noise import noise_percent
-from assay.evidence.sequential import detectable
 from assay.spec.base import Frozen
 from assay.spec.verdict import (
     Certificate,
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from assay.campaign.history import Campaign
 
 
-#: Degrees of freedom below which a deviation is not worth quoting: its own relative error is then one half or more.
-LEAST_DEGREES = 3
 #: Why a certificate is advisory where no question could be asked.
 NO_VAULT = "the lab has no sealed documents: none of its domains has 20 source documents"
 
@@ -109,23 +105,14 @@ def stage_evidence(campaign: Campaign, test: Test, stage: Compared) -> Evidence:
     if stage == "half":
         return Evidence(stage="half", scale=name, pairs=tuple(pairs))
     cap = settings.pairs if stage == "replicate" else settings.confirm_pairs
-    evidence = evidence_of(stage, name, pairs, scores, test.threshold, cap)
-    return evidence.model_copy(update={"detectable": _detectable(campaign, evidence, test.threshold, cap)})
-
-
-def _detectable(campaign: Campaign, evidence: Evidence, threshold: float, cap: int) -> float | None:
-    """Smallest effect that the test would have found with 80% power had it gone on to its cap.
-
-    It rests on the deviation of this comparison pooled with all earlier ones at its stage, because that of two or three
-    pairs says next to nothing. None while all of them together are too few, or if no effect could be found.
-    """
-    earlier = [e for v in campaign.verdicts.values() for e in v.evidence if e.stage == evidence.stage]
-    comparisons = [e for e in (*earlier, evidence) if e.deviation is not None]
-    noise = noise_percent(comparisons)
-    if not noise or not evidence.champion_score or sum(len(e.pairs) - 1 for e in comparisons) < LEAST_DEGREES:
-        return None
-    smallest = detectable(noise / 100 * evidence.champion_score, threshold, cap)
-    return None if math.isinf(smallest) else smallest
+    pool = campaign.decider.pools.get(stage)
+    if pool is None or not scores:
+        return evidence_of(stage, name, pairs, scores, test.threshold, cap)
+    noise = pool.deviation
+    score = math.fsum(scores) / len(scores)
+    return evidence_of(
+        stage, name, pairs, scores, test.threshold, cap, noise * score if noise else None, pool.skewness
+    )  # fmt: skip
 
 
 def build_certificate(campaign: Campaign, test: Test) -> Certificate:
@@ -179,7 +166,8 @@ def _fresh_size(evidence: Evidence | None) -> Size | None:
 def recomputed(evidence: Evidence) -> Evidence:
     """The evidence that its own pairs give; the champion's score and what could be detected rest on more than pairs."""
     found = evidence_of(evidence.stage, evidence.scale, evidence.pairs, (), 1.0, 2)
-    return found.model_copy(update={"champion_score": evidence.champion_score, "detectable": evidence.detectable})
+    kept = {name: getattr(evidence, name) for name in ("champion_score", "detectable", "cautions")}
+    return found.model_copy(update=kept)
 
 
 def agrees(found: Frozen | None, told: Frozen) -> bool:
@@ -196,7 +184,7 @@ def _alike(a: Any, b: Any) -> bool:
     if isinstance(a, dict) and isinstance(b, dict):
         if "difference" in a and a["difference"] != b.get("difference"):
             return False  # a subtraction of two recorded scores, the same everywhere
-        return a.keys() == b.keys() and all(key == "reasons" or _alike(a[key], b[key]) for key in a)
+        return a.keys() == b.keys() and all(key in ("reasons", "cautions") or _alike(a[key], b[key]) for key in a)
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(map(_alike, a, b))
     if isinstance(a, float) and isinstance(b, float):

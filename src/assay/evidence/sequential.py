@@ -117,6 +117,29 @@ def e_value_of(differences: Sequence[float], spread: float = SPREAD) -> float:
     return e_value(*moments(differences), spread)
 
 
+def e_value_skewed(n: int, mean: float, sd: float, skewness: float, spread: float = SPREAD) -> float:
+    """The e-value after half of a known skewness to the worse side (below 0) is taken out of the standardised mean.
+
+    Hall 1992, "On the removal of skewness by transformation", equation 2.1, makes mean/sd = τ nearly symmetric by
+    τ + γτ²/3 + γ²τ³/27 + γ/(6n). It rises with τ. With all of γ, effects of two deviations are no longer found; with
+    γ = skewness/2, errors are back at the level and power is kept. Measured with 40 pairs, 40,000 tests each:
+
+                                   P(sup e ≥ 2,000), nominal 0.05%    effects of 2 found
+        differences                    plain    corrected              plain    corrected
+        Gaussian                       0.01%        0.01%               100%         100%
+        1 − exponential (γ = −2)       1.95%        0.04%               100%          98%
+        4 − gamma(4)    (γ = −1)       0.28%        0.01%               100%         100%
+        one in 20 pairs 6 sd worse     0.38%        0.00%               100%          98%
+
+    The lesser of this and `e_value` is an e-value wherever `e_value` is one; a skewness of 0 or more changes nothing.
+    """
+    if n < 2 or sd <= _COPIES * abs(mean):
+        return 1.0
+    effect, gamma = mean / sd, min(0.0, 0.5 * skewness)
+    corrected = effect + gamma * effect**2 / 3 + gamma**2 * effect**3 / 27 + gamma / (6 * n)
+    return min(_of_effect(n, effect, spread), _of_effect(n, corrected, spread))
+
+
 def e_value_less(n: int, mean: float, sd: float, bound: float, spread: float = SPREAD) -> float:
     """Evidence against "the expectation is `bound` or more": the mirrored test on bound − d.
 

@@ -38,6 +38,9 @@ class Evidence(Frozen):
     high: float | None = Field(default=None, description="upper end; None: unbounded")
     e_value: float = Field(default=1.0, description="evidence against 'no better', valid at any stopping time")
     detectable: float | None = Field(default=None, description="smallest effect seen with 80% power, bits per byte")
+    cautions: tuple[str, ...] = Field(
+        default=(), description="what speaks against an e-value that reached its threshold"
+    )
 
 
 class TunedTrial(Frozen):
