@@ -395,7 +395,9 @@ class Campaign:
         A calibration's pairs count as those of tests do, and those of open tests as soon as there are two of them.
         """
         decider = self.decider
-        groups: list[tuple[float, float]] = [(1 + decider.pools["replicate"].degrees, 100 * decider.pools["replicate"].size)]
+        groups: list[tuple[float, float]] = [
+            (1 + decider.pools["replicate"].degrees, 100 * decider.pools["replicate"].size)
+        ]
         for test in decider.active:
             if test.seeds.get("replicate") and not test.placebo:
                 n, _, deviation = moments(decider.differences(test, "replicate"))
