@@ -76,8 +76,8 @@ ALTERNATIVE = 1.0
 FUTILE_AT = 0.24
 """Likelihood ratio of that effect against none below which such a test ends.
 
-At a threshold of 2,000 and a cap of 40 pairs this finds 82 to 84% of effects of 1 at 4.3 pairs a null, and, where the
-champion has been run on ten seeds, 84% at 3.5 pairs (81% at 3.4 on noise resampled from real logs). The bound for any
+At a threshold of 2,000 and a cap of 40 pairs this finds 82% of effects of 1 at 4.3 pairs a null, and, where the
+champion has been run on ten seeds, 83% at 3.5 pairs (80.5% at 3.4 on noise resampled from real logs). The bound for any
 test that sees its pairs alone, even with σ known, is 80% at 3.5 (Wald 1945; benchmarks/evidence.py).
 """
 
