@@ -31,7 +31,7 @@ def written(folder: Path, content: str | bytes, name: str = "runs.csv") -> Path:
         "seed\tvalue\n0\t3.25\n1\t3.5\n",
         "\n\n seed , value \n0, 3.25 \n\n1,3.5\n,\n",
         '"seed","value"\n"0","3.25"\n"1","3.50"\n',
-        gzip.compress(b"seed,value\n0,3.25\n1,3.5\n"),
+        gzip.compress(b"seed,value\n0,3.25\n1,3.5\n", mtime=0),
         "seed\tnote\tvalue\n0\t\"tiny\" change\t3.25\n1\t\"never closed\t3.5\n",
         'seed,note,value\n0,"two\nlines, one entry",3.25\n1,"a ""quoted"" word",3.5\n',
         "\tseed\tvalue\n0\t0\t3.25\n1\t1\t3.5\n",
@@ -66,7 +66,7 @@ def test_quotes_are_kept_where_tabs_separate_and_nobody_closes_them(tmp_path: Pa
         ("seed,,value,\n0,1,2,3\n", "two columns have no name"),
         ('seed,value\n0,"1\n', "not a table"),
         (b"\xff\xfes\x00e\x00", "not UTF-8 text"),
-        (gzip.compress(b"seed,value\n0,1\n" * 99)[:-20], "not a complete gzip file"),
+        (gzip.compress(b"seed,value\n0,1\n" * 99, mtime=0)[:-20], "not a complete gzip file"),
         (b"\x1f\x8bnothing", "not a complete gzip file"),
     ],
 )
