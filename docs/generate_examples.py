@@ -96,6 +96,15 @@ def tables() -> None:
     write("mixtures.csv", "run,web,code,books,web_loss,code_loss", rows)
     write("new-mixtures.csv", "web,code,books", ["0.5,0.3,0.2", "0.9,0.05,0.05"])
     write("tokens.csv", "domain,tokens", ["web,7e9", "code,2e9", "books,1e9"])
+    write("effects.csv", "name,effect,se", ["a,2.1,0.5", "b,0.1,0.5", "c,-0.3,0.6", "d,1.2,0.5", "e,0.2,0.4"])
+
+    first, order = 0.010 * rng.standard_normal(8), 0.004 * rng.standard_normal(8)
+    rows = [
+        f"{i},{j % 8},{3.87 + first[i] + order[j % 8] + 0.006 * rng.standard_normal():.4f}"
+        for i in range(8)
+        for j in range(i, i + 3)
+    ]
+    write("noise.csv", "init,data,value", rows)
 
 
 def pictures() -> None:

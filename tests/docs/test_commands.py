@@ -8,6 +8,7 @@ table below, nothing else.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ REPLACED = (
     (r"--budget \S+", "--budget 12runs"),
     (r"--pairs \d+", "--pairs 2"),
     (r" --open\b", ""),
+    (r"^(assay calibrate \w+) --budget \S+", r"\1 --budget 60runs"),
 )
 #: Set-up, which the project's own checks run on a clean clone.
 SKIPPED = ("make ", "pip install", "git clone", "cd assay", "pre-commit", "export ", ".venv/bin/pip", "python -m venv")
@@ -75,7 +77,8 @@ def run_page(page: Path, folder: Path) -> None:
 
 
 def prepare(folder: Path) -> None:
-    """What a reader has: some text, and a recipe or two to compare."""
+    """What a reader has: some text, a recipe or two to compare, and the example tables."""
+    shutil.copytree(ROOT / "docs" / "examples", folder, dirs_exist_ok=True)
     books = folder / "books"
     books.mkdir()
     for i in range(40):
