@@ -78,7 +78,8 @@ def run_page(page: Path, folder: Path) -> None:
 
 def prepare(folder: Path) -> None:
     """What a reader has: some text, a recipe or two to compare, and the example tables."""
-    shutil.copytree(ROOT / "docs" / "examples", folder, dirs_exist_ok=True)
+    for place in (folder, folder / "docs" / "examples"):
+        shutil.copytree(ROOT / "docs" / "examples", place, dirs_exist_ok=True)
     books = folder / "books"
     books.mkdir()
     for i in range(40):
