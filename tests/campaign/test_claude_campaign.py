@@ -115,7 +115,7 @@ def test_a_campaign_reaches_verdicts_through_refusals_overload_nonsense_and_a_st
     assert exchanges[3]["body"]["response"]["stop_reason"] == "refusal"
     assert all(exchange["cost_usd"] > 0 for exchange in exchanges[2:])
     assert made.store.usd_spent() == pytest.approx(sum(exchange["cost_usd"] for exchange in exchanges))
-    assert len(made.campaign(check=True).verdicts) == len(decided)
+    assert len(made.campaign(check=True).every_verdict) == len(decided)
     check_no_key(made)
 
 

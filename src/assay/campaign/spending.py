@@ -41,16 +41,18 @@ class Purse:
         new = {k for k in (*waiting, key) if k not in campaign.outcomes}
         if budget.runs is not None and len(campaign.runs_in_session) + len(new) > budget.runs:
             return f"the budget of {budget.runs} runs is spent"
-        pending = sum(
-            expected_flops(campaign, k) - (campaign.outcomes[k].flops if k in campaign.outcomes else 0.0)
+        pending = {
+            k: expected_flops(campaign, k) - (campaign.outcomes[k].flops if k in campaign.outcomes else 0.0)
             for k in (*waiting, key)
-        )
-        if budget.flops is not None and campaign.flops_in_session + pending > budget.flops:
+        }
+        if budget.flops is not None and campaign.flops_in_session + sum(pending.values()) > budget.flops:
             return f"the budget of {budget.flops:.3g} FLOPs is spent"
         if budget.seconds is not None and seconds >= budget.seconds:
             return f"the budget of {budget.seconds:.0f} s is spent"
         if budget.usd is not None:
-            ahead = pending / (flops_per_second(campaign) or OPTIMISTIC_SPEED)
+            ahead = sum(
+                flops / (flops_per_second(campaign, k.scale) or OPTIMISTIC_SPEED) for k, flops in pending.items()
+            )
             if usd + core_usd(campaign, ahead) >= budget.usd:
                 return f"the budget of {budget.usd:.2f} USD is spent"
         return None
