@@ -37,6 +37,7 @@ from assay.evidence.online import level
 from assay.evidence.pooling import Pool
 from assay.evidence.sequential import (
     ALTERNATIVE,
+    FUTILE_AT,
     Noise,
     e_value,
     e_value_less,
@@ -46,6 +47,7 @@ from assay.evidence.sequential import (
     with_further_runs,
 )
 from assay.spec.base import sha256_text
+from assay.spec.calibration import Stopping
 from assay.spec.lab import EvidenceSettings
 from assay.spec.verdict import Decision, Stage
 
@@ -189,6 +191,8 @@ class Decider:
         """Whether a promotion needs an answer of the sealed vault."""
         self.calibrated: list[tuple[int, float]] = []
         """Pairs and deviation, in per cent of the score, of each change that a calibration by this trainer measured."""
+        self.stopping: Stopping | None = None
+        """Caps and bound of futility that a calibration recommends; they only ever end a test sooner."""
         self.promotions = 0
         self.tests: list[Test] = []
         self._numbered: dict[int, Test] = {}
@@ -296,6 +300,13 @@ class Decider:
             if a is not None and b is not None:
                 found.append(a - b)
         return found
+
+    def cap(self, stage: Stage) -> int:
+        """Most pairs of a deciding stage."""
+        settings, stopping = self.settings, self.stopping
+        if stage == "replicate":
+            return min(settings.pairs, stopping.pairs) if stopping else settings.pairs
+        return min(settings.confirm_pairs, stopping.confirm_pairs) if stopping else settings.confirm_pairs
 
     def champion_score(self, test: Test, stage: Stage) -> float:
         """Mean score, over the pairs of a stage, of what the candidate is compared with."""
@@ -493,7 +504,7 @@ class Decider:
             self._go_on(test)
             return
         n, mean, deviation = moments(self.differences(test, stage))
-        cap = settings.pairs if stage == "replicate" else settings.confirm_pairs
+        cap = self.cap(stage)
         threshold = RETUNE_AT if stage == "retune" else test.threshold
         reached = e_value(n, mean, deviation) >= threshold
         # Where this lab's differences have a long tail on the worse side, a promotion must also stand corrected for it.
@@ -514,6 +525,7 @@ class Decider:
         hopeless = (noise is not None or n >= settings.screen_pairs) and futile(
             n, mean, deviation, threshold, cap, noise, alternative,
             self._corrected(test, n, mean, noise) if noise else None,
+            self.stopping.futile_at if self.stopping else FUTILE_AT,
         )  # fmt: skip
         if stage == "retune":
             if too_small or n >= cap or hopeless:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from assay.campaign.rounds import OFFSETS, Arm, Place, Plan, Remedy
+from assay.evidence.design import Choice, Stage, best_design
 from assay.evidence.sequential import detectable, power
 from assay.evidence.variance import (
     Floats,
@@ -21,7 +22,7 @@ from assay.evidence.variance import (
     mean_interval,
     signal_ratio,
 )
-from assay.spec.calibration import Calibration, Component, Design, Effect, Estimate, PairedDeviation
+from assay.spec.calibration import Calibration, Component, Design, Effect, Estimate, PairedDeviation, Stopping
 from assay.spec.calibration import Remedy as Measured
 from assay.spec.lab import EvidenceSettings
 
@@ -257,6 +258,7 @@ def _design(
     factor = upper / totals[plan.scale.name] if upper and totals[plan.scale.name] else 1.0
     pairs, confirm = (pairs_for(settings.min_effect / (noise * k), threshold) for k in (1.0, factor))
     smallest = detectable(noise, threshold, settings.pairs)
+    cheapest, from_above = _cheapest(plan, noise, noise * factor, bool(upper), settings, threshold)
     return Design(
         effect_percent=settings.min_effect,
         power=min(POWER, power(settings.min_effect / noise, threshold, pairs)),
@@ -265,7 +267,34 @@ def _design(
         evaluation_bytes=evaluation_bytes or 1,
         detectable_percent=None if math.isinf(smallest) else smallest,
         threshold=threshold,
+        cheapest=cheapest,
+        flops_from_above=from_above,
     )
+
+
+def _cheapest(
+    plan: Plan, noise: float, noise_above: float, measured_above: bool, settings: EvidenceSettings, threshold: float
+) -> tuple[Stopping, float | None]:
+    """Design of least compute per discovery, and that compute if tests began one scale higher.
+
+    The champion's replications are shared by all tests and not counted. Beginning higher, a confirmation is taken to
+    cost as much more, and to be as noisy, as the first stage there.
+    """
+    above = plan.upper.flops if plan.upper else plan.scale.flops
+    step = above / plan.scale.flops
+
+    def best(deviation: float, deviation_above: float, flops: float) -> Choice:
+        first = Stage(settings.min_effect / deviation, flops, settings.pairs)
+        second = Stage(settings.min_effect / deviation_above, 2 * step * flops, settings.confirm_pairs)
+        return best_design(first, second, threshold)
+
+    chosen = best(noise, noise_above, plan.scale.flops)
+    higher = best(noise_above, noise_above, above).cost if measured_above else math.inf
+    stopping = Stopping(
+        pairs=chosen.pairs, confirm_pairs=chosen.confirm_pairs, futile_at=chosen.futile_at, power=chosen.power,
+        null_pairs=chosen.null_pairs, flops=None if math.isinf(chosen.cost) else chosen.cost,
+    )  # fmt: skip
+    return stopping, None if math.isinf(higher) else higher
 
 
 def pairs_for(effect: float, threshold: float) -> int:

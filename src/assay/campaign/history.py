@@ -191,6 +191,8 @@ class Campaign:
         known = self.calibration
         fits = known is not None and known.trainer == self.trainer
         self.decider.calibrated = known.groups(self.config.ladder[0].name) if known and fits else []
+        design = known.design if known and fits and known.scale == self.config.ladder[0].name else None
+        self.decider.stopping = design.cheapest if design else None
 
     def _trainer_changed(self, new: str) -> None:
         """Compared runs never cross trainers: open tests end, their runs are forgotten, champions train anew."""

@@ -321,6 +321,7 @@ def futile(
     noise: Noise | None = None,
     alternative: float = ALTERNATIVE,
     corrected: tuple[float, float] | None = None,
+    bound: float = FUTILE_AT,
 ) -> bool:
     """Whether going on to `cap` pairs does not pay. Ask it after asking whether the threshold is reached.
 
@@ -329,7 +330,7 @@ def futile(
     nothing can reach it there). It takes less than 1% from the power of a true effect of two deviations, and ends a
     test of no effect after 3 to 6 pairs on average, where it would run to 20.
 
-    With `noise`, also true once the likelihood ratio of `alternative` against no effect is below `FUTILE_AT`. Among
+    With `noise`, also true once the likelihood ratio of `alternative` against no effect is below `bound`. Among
     all rules that leave an effect of `alternative` the same chance to go on, this one (Wald's one-sided sequential
     probability ratio test, were σ known) spends the fewest pairs on no effect; see the module for what it reaches.
 
@@ -341,6 +342,7 @@ def futile(
 
     Args:
         corrected: mean and worth by `with_further_runs`, for the likelihood ratio alone.
+        bound: of the likelihood ratio; `evidence.design` finds the cheapest one for an effect.
     """
     if n >= 2 and sd <= _COPIES * abs(mean):
         return True
@@ -350,7 +352,7 @@ def futile(
     if noise is None or n < 1:
         return False
     better, worth = corrected or (mean, None)
-    return likelihood_ratio(n, better, sd, alternative, noise, worth) < FUTILE_AT
+    return likelihood_ratio(n, better, sd, alternative, noise, worth) < bound
 
 
 def power(true_effect: float, threshold: float, cap: int) -> float:

@@ -68,6 +68,17 @@ class Remedy(Frozen):
     effects: tuple[Effect, ...] = Field(default=(), description="whether effects keep their sign and size")
 
 
+class Stopping(Frozen):
+    """Caps and bound of futility within what lab.toml allows; campaigns keep to them."""
+
+    pairs: int = Field(ge=2)
+    confirm_pairs: int = Field(ge=2)
+    futile_at: float = Field(ge=0, lt=1, description="likelihood ratio below which a test is given up")
+    power: float = Field(description="chance that an effect just worth having is promoted")
+    null_pairs: float = Field(description="mean pairs that a change which does nothing costs")
+    flops: float | None = Field(description="compute per discovery, if one proposal in ten helps; None: finds nothing")
+
+
 class Design(Frozen):
     """Pairs and evaluation size for the smallest effect worth having."""
 
@@ -80,6 +91,10 @@ class Design(Frozen):
         default=None, description="effect that is found with 80% power within the pairs that lab.toml allows"
     )
     threshold: float = Field(default=20.0, gt=1, description="e-value that was reckoned with")
+    cheapest: Stopping | None = Field(default=None, description="what costs the least compute per discovery")
+    flops_from_above: float | None = Field(
+        default=None, description="the same if tests began at the second scale; None where its noise was not measured"
+    )
 
 
 class Calibration(Frozen):

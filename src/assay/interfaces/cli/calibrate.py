@@ -106,6 +106,17 @@ def show(found: "Calibration") -> None:
             f"    {design.pairs} pairs, {design.confirm_pairs} for the confirmation (power {100 * design.power:.0f}%)"
             + ("; more than any campaign should spend" if design.power < 0.79 else "")
         )
+        best = design.cheapest
+        if best is not None and best.flops is not None:
+            print(
+                f"    least compute: at most {best.pairs} pairs and {best.confirm_pairs} to confirm, giving up below a "
+                f"likelihood ratio of {best.futile_at:g}\n    ({best.flops:.1e} FLOPs per discovery if one proposal in "
+                f"ten helps; power {100 * best.power:.0f}%, {best.null_pairs:.1f} pairs a null); campaigns keep to it"
+            )
+            above = design.flops_from_above
+            if above is not None:
+                cheaper = "less" if above < best.flops else "more"
+                print(f"    beginning at the second scale would take {cheaper}: {above:.1e} FLOPs per discovery")
         if design.detectable_percent is not None:
             print(f"    within the pairs of lab.toml an effect of {design.detectable_percent:.2f}% is found with 80%")
         if design.evaluation_bytes > 1:
