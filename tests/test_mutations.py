@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from assay.evaluation.ladder import Answer, ask
 from assay.evidence import online, sequential
 from tests.evidence.simulate import at_most, gaussian_RN, running_moments
 
 EValue = Callable[[int, float, float], float]
+Bit = Callable[[Answer], bool]
 Level = Callable[[float, int, int], float]
 
 
@@ -162,3 +164,54 @@ def test_the_spending_rule_passes() -> None:
 )
 def test_broken_spending_rules_fail(broken: Level) -> None:
     assert not budget_is_kept(broken)
+
+
+# The vault
+
+
+def nothing_is_confirmed_by_luck(bit: Bit) -> bool:
+    """Of 400 changes that do nothing, three seed pairs on 100 documents each, at most a quarter get a 1.
+
+    A step of one standard error lets about 16% through.
+    """
+    rng = np.random.default_rng(11)
+    confirmed = 0
+    for _ in range(400):
+        rows = rng.normal(0, 1, 100) + rng.normal(0, 0.3, (3, 1)) + rng.normal(0, 0.5, (3, 100))
+        confirmed += bit(ask(rows.tolist(), [0.01] * 100))
+    return confirmed <= 100
+
+
+def clear_gains_are_confirmed(bit: Bit) -> bool:
+    """Of 200 changes with a gain of four standard errors of the mean over documents, 95% get a 1."""
+    rng = np.random.default_rng(12)
+    rows = [rng.normal(0.4, 1, 100) + rng.normal(0, 0.1, (3, 100)) for _ in range(200)]
+    return sum(bit(ask(each.tolist(), [0.01] * 100)) for each in rows) >= 190
+
+
+def test_the_vault_passes() -> None:
+    assert nothing_is_confirmed_by_luck(lambda answer: answer.bit)
+    assert clear_gains_are_confirmed(lambda answer: answer.bit)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(lambda answer: True, id="always-confirms"),  # noqa: ARG005 the signature of a bit
+        pytest.param(lambda answer: answer.mean > 0, id="no-step"),
+        pytest.param(lambda answer: answer.mean > -answer.step, id="step-taken-off"),
+    ],
+)
+def test_a_vault_that_confirms_too_much_fails(broken: Bit) -> None:
+    assert not nothing_is_confirmed_by_luck(broken)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(lambda answer: False, id="never-confirms"),  # noqa: ARG005 the signature of a bit
+        pytest.param(lambda answer: answer.mean < -answer.step, id="sign-turned"),
+    ],
+)
+def test_a_vault_that_confirms_nothing_fails(broken: Bit) -> None:
+    assert not clear_gains_are_confirmed(broken)
