@@ -27,6 +27,7 @@ from assay.campaign.decide import (
     tried,
 )
 from assay.evidence.online import level
+from assay.spec.calibration import Stopping
 from assay.spec.lab import EvidenceSettings
 from tests.evidence.simulate import e_values_RN
 
@@ -717,3 +718,23 @@ def test_a_dropped_change_takes_its_credit_with_it() -> None:
     assert loop.decider.next_level() == pytest.approx(level(0.05, 3, 0))
     assert before == pytest.approx(level(0.05, 2, 1))
     assert loop.decider.vacancies == 1  # of three: one for the stale test, one kept for its retest
+
+
+# What a calibration recommends
+
+
+def test_a_calibrations_design_only_ever_ends_tests_sooner() -> None:
+    """Its caps hold beside those of lab.toml, whichever is less; promotions need the same evidence as ever."""
+    effects = {"a": 6.0, "b": 0.0, "c": 1.2}
+    free = make(world(effects), list(effects), in_flight=1).run()
+    assert next(c for c in free.closings if c.test.candidate.endswith("a")).promoted
+    bound = make(world(effects), list(effects), in_flight=1)
+    bound.decider.stopping = Stopping(
+        pairs=9, confirm_pairs=300, futile_at=0.5, power=0.8, null_pairs=2.0, flops=1e12
+    )  # fmt: skip
+    bound.run()
+    assert all(len(test.seeds.get("replicate", ())) <= 9 for test in bound.decider.tests)
+    assert bound.decider.cap("confirm") == bound.decider.settings.confirm_pairs
+    promoted = next(c for c in bound.closings if c.test.candidate.endswith("a"))
+    assert promoted.promoted
+    assert promoted.test.level == next(c for c in free.closings if c.test.candidate.endswith("a")).test.level
