@@ -28,6 +28,7 @@ COMMANDS = (
     ("run", "run:run", "Propose, test, verify and promote until a budget is spent."),
     ("status", "status:status", "Show where a lab stands."),
     ("log", "log:log", "Show what happened, in order."),
+    ("runs", "runs:runs", "List a lab's finished runs, also as a table for other commands."),
     ("propose", "propose:propose", "Add a proposal from a file to the queue."),
     ("cancel", "cancel:cancel", "Withdraw a proposal that is queued or under test."),
     ("report", "report:report", "Write the report, a page to open in a browser."),
