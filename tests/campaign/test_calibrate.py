@@ -9,6 +9,7 @@ import pytest
 
 from assay.campaign.calibrate import calibrate
 from assay.campaign.lab import Lab
+from assay.campaign.rounds import make_plan
 from assay.campaign.status import status_of
 from assay.execution.simulated import SimulatedExecutor
 from assay.interfaces.cli.calibrate import pooled_sharing
@@ -17,6 +18,7 @@ from assay.spec.calibration import Calibration
 from assay.spec.errors import UserError
 from assay.spec.recipe import Recipe, changed
 from assay.spec.run import Outcome, RunOrder
+from assay.spec.scale import Scale, shape_at
 from tests.campaign.conftest import MakeLab
 from tests.campaign.helpers import assay, kill, of_kind, results, simulate, start, wait_for
 
@@ -215,3 +217,11 @@ def test_real_runs_killed_on_the_way_and_gone_on_with(lab: MakeLab, tmp_path: Pa
     assert 'id="noise"' in (whole.folder / "report.html").read_text()
     assert "calibrated at 'one'" in assay("status", whole.folder).stdout
     assert assay("ledger", "verify", whole.folder).returncode == 0
+
+
+def test_half_a_budget_that_is_less_than_a_step_is_left_out() -> None:
+    step = shape_at(Recipe(), Scale(name="large", width=32, depth=1, flops=1e12), 257).flops_per_step
+    tiny = Scale(name="one", width=32, depth=1, flops=1.1 * step)
+    plan = make_plan(Recipe(), [tiny], 0, ["prose"], 257, 0, "corpus", "trainer")
+    assert plan.half is None
+    assert {run.scale.name for _, run in plan.round(0)} == {"one", "one ×2"}

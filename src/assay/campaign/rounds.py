@@ -61,7 +61,7 @@ class Plan(NamedTuple):
     arms: tuple[Arm, ...]
     remedies: tuple[Remedy, ...]
     scale: Scale
-    half: Scale
+    half: Scale | None
     double: Scale
     upper: Scale | None
     seed: int
@@ -78,7 +78,7 @@ class Plan(NamedTuple):
         for remedy in self.remedies:
             for arm in (remedy.base, *(under for _, under in remedy.arms)):
                 found.append(self._run(arm, self.scale, Place(arm.name, name, i, i)))
-        others = [self.half]
+        others = [self.half] if self.half else []
         if i % SELDOM == 0:
             others += [self.double, *([self.upper] if self.upper else [])]
         found += [self._run(self.champion, scale, Place("champion", scale.name, i, i)) for scale in others]
@@ -138,6 +138,10 @@ def make_plan(
         Scale(name=f"{scale.name} ×{text}", width=scale.width, depth=scale.depth, flops=factor * scale.flops)
         for text, factor in (("½", 0.5), ("2", 2.0))
     )
+    try:
+        shape_at(recipe, half, vocab)
+    except UserError:
+        half = None  # less than a step
     upper = ladder[place + 1] if place + 1 < len(ladder) else None
     return Plan(champion, arms, tuple(remedies), scale, half, double, upper, seed, corpus, trainer)
 
