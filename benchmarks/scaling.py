@@ -39,6 +39,7 @@ SETTINGS = (
     Setting("4 scales, 3 seeds", 4, 3, 0.005),
     Setting("4 scales, 6 seeds", 4, 6, 0.005),
     Setting("6 scales, 2 seeds", 6, 2, 0.003),
+    Setting("6 scales, 3 seeds, no gain", 6, 3, 0.002, gain=1.0),
     Setting("6 scales, single runs, fading", 6, 1, 0.002, gain=1.8, fade=0.75),
 )
 
@@ -55,35 +56,38 @@ def tables(setting: Setting, rng: np.random.Generator) -> tuple[Curve, Curve, np
     return made[0], made[1], gains
 
 
-def coverage(seed: int, repetitions: int) -> dict[str, dict[str, float]]:
+def coverage(seed: int, repetitions: int, resamples: int = 300) -> dict[str, dict[str, float]]:
     """How often 95% intervals of the multiplier hold the truth, for each kind of table.
 
     Returns:
-        For each: `per_scale` and `pooled` coverage, and the verdicts' shares. An end that left the measured range
-        counts as unbounded.
+        For each: `per_scale` and `pooled` coverage, how often the pooled interval has both ends, and the verdicts'
+        shares. An end that left the measured range counts as unbounded.
     """
     found: dict[str, dict[str, float]] = {}
     for setting in SETTINGS:
         rng = np.random.default_rng(seed)
-        scale_hits = scale_count = hits = count = 0
+        scale_hits = scale_count = hits = count = bounded = 0
         verdicts: dict[str, int] = {}
         for repetition in range(repetitions):
             base, new, gains = tables(setting, rng)
-            result = compare_curves(base, new, seed=repetition, resamples=300)
+            result = compare_curves(base, new, seed=repetition, resamples=resamples)
             inside = [i for i, at in enumerate(result.per_scale) if at.value is not None]
             for i in inside:
                 at = result.per_scale[i]
                 scale_hits += (at.lo or 0.0) <= gains[i] <= (at.hi or math.inf)
             scale_count += len(inside)
             if result.pooled:
-                truth = float(np.exp(np.log(gains[inside]).mean()))
+                mean = [i for i in inside if result.per_scale[i].pooled]
+                truth = float(np.exp(np.log(gains[mean]).mean()))
+                bounded += result.pooled.lo is not None and result.pooled.hi is not None
                 hits += (result.pooled.lo or 0.0) <= truth <= (result.pooled.hi or math.inf)
                 count += 1
             verdicts[result.transfer] = verdicts.get(result.transfer, 0) + 1
         low, high = stats.beta.ppf([0.025, 0.975], [hits, hits + 1], [count - hits + 1, count - hits + 1e-12])
         found[setting.name] = {
             "per_scale": scale_hits / scale_count, "pooled": hits / count, "pooled_low": float(low),
-            "pooled_high": float(high), **{name: times / repetitions for name, times in sorted(verdicts.items())},
+            "pooled_high": float(high), "bounded": bounded / count,
+            **{name: times / repetitions for name, times in sorted(verdicts.items())},
         }  # fmt: skip
     return found
 

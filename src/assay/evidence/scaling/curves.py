@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.evidence.scaling.runs import check_copies, check_falls, check_flops, check_gap, sizes
+from assay.evidence.scaling.runs import LOSS_GAP, check_copies, check_falls, check_flops, check_gap, sizes
 from assay.evidence.tables import read_table
 from assay.spec.errors import UserError
 
@@ -82,6 +82,8 @@ def read_curve(path: Path, one_recipe: bool = True) -> Curve:
         raise UserError(f"{path}: compute is missing: a column 'flops' is needed, or 'params' and 'tokens'")
     if both:
         params, tokens = sizes(table, "params"), sizes(table, "tokens")
+        check_gap(str(path), "params", table.rows, params)
+        check_gap(str(path), "tokens", table.rows, tokens)
         if "flops" in table.columns:
             check_flops(str(path), table.rows, sizes(table, "flops"), params, tokens)
         flops = sizes(table, "flops") if "flops" in table.columns else 6 * params * tokens
@@ -92,6 +94,7 @@ def read_curve(path: Path, one_recipe: bool = True) -> Curve:
 
 def _checked(name: str, lines: Sequence[int], flops: Floats, loss: Floats, seeds: Sequence[str] | None) -> Curve:
     check_gap(name, "flops", lines, flops, _GAP)
+    check_gap(name, "losses", lines, loss, LOSS_GAP)
     columns: dict[str, Sequence[Any]] = {"flops": flops.tolist(), "loss": loss.tolist()}
     check_copies(name, lines, columns | ({} if seeds is None else {"seed": seeds}))
     order = np.argsort(flops, kind="stable")
@@ -122,6 +125,10 @@ def check_pair(base: Curve, new: Curve) -> list[str]:
     Raises:
         UserError: the same curve twice, or other units in one table than in the other.
     """
+    if len(base.points) < 2:
+        raise UserError(
+            f"{base.name}: all runs have the same compute, {base.flops[0]:.4g} FLOPs; a curve needs two or more"
+        )
     rows = [{(point.flops, loss) for point in curve.points for loss in point.losses} for curve in (base, new)]
     shared = rows[0] & rows[1]
     if len(shared) >= 2 and 2 * len(shared) >= min(len(rows[0]), len(rows[1])):

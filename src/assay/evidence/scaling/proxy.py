@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.evidence.scaling.runs import LOSS_GAP, check_gap
 from assay.evidence.tables import read_table
 from assay.spec.errors import UserError
 
@@ -71,11 +72,17 @@ def read_losses(path: Path, on: str | None = None, loss: str = "loss") -> dict[s
         raise UserError(f"{path}: which column names the recipe? Say so with --on; the columns are: "
                         f"{', '.join(table.columns)}")  # fmt: skip
     found: defaultdict[str, list[float]] = defaultdict(list)
-    values: list[float] = table.numbers(loss).tolist()
-    for line, name, value in zip(table.rows, table.text(column), values, strict=True):
-        if value in found[name.strip()]:
+    values = table.numbers(loss)
+    if values.min() > 0:
+        check_gap(str(path), "losses", table.rows, values, LOSS_GAP)
+    seeds = table.columns.get("seed") if column != "seed" else None
+    seen: set[tuple[str, float, str]] = set()
+    for place, (line, name, value) in enumerate(zip(table.rows, table.text(column), values.tolist(), strict=True)):
+        run = (name.strip(), value, seeds[place].strip() if seeds else "")
+        if run in seen:
             raise UserError(f"{path}, line {line}: recipe '{name.strip()}' has the loss {value:g} twice; keep each run "
-                            f"once")  # fmt: skip
+                            f"once, or tell repeats apart in a column 'seed'")  # fmt: skip
+        seen.add(run)
         found[name.strip()].append(value)
     return dict(found)
 

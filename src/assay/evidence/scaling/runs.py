@@ -25,6 +25,8 @@ FEWEST = 6
 _FLOPS_FACTOR = 10.0
 #: No ladder of runs leaves out this factor between two neighbouring sizes; a change of unit does.
 _GAP = 300.0
+#: Nor do losses of one kind leave out this factor.
+LOSS_GAP = 30.0
 _SUFFIX = re.compile(r"\s*([0-9][0-9.]*)\s*([kKmMgGbBtT])\s*")
 _POWERS = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
 
@@ -227,6 +229,7 @@ def _check(runs: Runs, seeds: Sequence[str] | None = None) -> None:
 def _check_units(runs: Runs) -> None:
     for column, values in (("params", runs.params), ("tokens", runs.tokens)):
         check_gap(runs.name, column, runs.lines, values)
+    check_gap(runs.name, "losses", runs.lines, runs.loss, LOSS_GAP)
 
 
 def _check_curves(runs: Runs, groups: Sequence[str]) -> None:

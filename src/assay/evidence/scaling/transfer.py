@@ -48,6 +48,7 @@ HEADLINE = 3
 _FEWEST_FITTED = 4
 #: Repeats at a scale from which its own scatter is known well enough.
 _MANY = 5
+NEAR_THE_END = "near the end of the base's range: not pooled"
 _METHODS = {
     "many repeats": "curve through the measured means; bootstrap over seeds",
     "some repeats": "curve through the measured means; deviation pooled over the repeats",
@@ -67,11 +68,13 @@ class AtScale:
     hi: float | None
     """Ends of the 95% interval; None where it leaves the measured range, or there is no interval."""
     note: str
+    pooled: bool
+    """Whether it counts in the pooled multiplier and in the transfer verdict."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
-    """The geometric mean over the scales inside the range."""
+    """The geometric mean over the scales whose intervals lie inside the range; without intervals, over all inside."""
 
     value: float
     lo: float | None
@@ -108,12 +111,14 @@ def compare_curves(base: Curve, new: Curve, seed: int = 0, resamples: int = 1000
 
     *Transfer* is judged by the slope of the log multiplier on log compute: its 95% interval inside a factor of 1.10
     per decade either way, with a gain or loss that is beyond doubt: *holds*; above no change: *grows*; below: *fades*;
-    else, or with fewer than three scales inside the range: *cannot be told*.
+    else, or with fewer than three scales inside the range: *cannot be told*. A scale so near the end of the base's
+    range that its interval leaves it is shown, but neither pooled nor judged: one such scale would leave the pooled
+    interval without an end, always so for two recipes that are equally good on one ladder of scales.
 
     Raises:
         UserError: the two tables hold the same curve, or are in different units.
     """
-    warnings = check_pair(base, new)
+    warnings = [*check_pair(base, new), *(_rise(curve) for curve in (base, new) if (np.diff(curve.means) > 0).any())]
     kind = _kind(base, new)
     if kind == "fitted curves":
         values, samples = _fitted(base, new, seed, resamples)
@@ -122,24 +127,36 @@ def compare_curves(base: Curve, new: Curve, seed: int = 0, resamples: int = 1000
     curve = curve_through(_points(base, 0), base.means.tolist())
     if curve is not None and curve.pooled and kind != "fitted curves":
         warnings.append(POOLED.replace("old champion", "base"))
-    inside = [i for i, value in enumerate(values) if math.isfinite(value)]
+    within = [i for i, value in enumerate(values) if math.isfinite(value)]
+    ends = {i: (None, None) if samples is None else interval(samples[:, [i]]) for i in within}
+    inside = [i for i in within if None not in ends[i]] or within
     per_scale: list[AtScale] = []
     for i, (point, value) in enumerate(zip(new.points, values, strict=True)):
         if not math.isfinite(value):
             note = NO_CURVE.replace("old champion", "base") if math.isnan(value) else BEYOND
-            per_scale.append(AtScale(point.flops, None, None, None, note))
+            per_scale.append(AtScale(point.flops, None, None, None, note, False))
         else:
-            ends = (None, None) if samples is None else interval(samples[:, [i]])
-            per_scale.append(AtScale(point.flops, math.exp(value), *ends, ""))
+            note = "" if i in inside else NEAR_THE_END
+            per_scale.append(AtScale(point.flops, math.exp(value), *ends[i], note, i in inside))
     pooled = slope = None
     if inside:
-        ends = (None, None) if samples is None else interval(samples[:, inside])
+        low, high = (None, None) if samples is None else interval(samples[:, inside])
         mean = math.exp(math.fsum(values[i] for i in inside) / len(inside))
-        pooled = Pooled(mean, *ends, len(inside), len(inside) >= HEADLINE)
+        pooled = Pooled(mean, low, high, len(inside), len(inside) >= HEADLINE)
     if len(inside) >= HEADLINE:
         slope = _slope(new.flops[inside], np.array(values)[inside], None if samples is None else samples[:, inside])
     transfer, reason = _transfer(pooled, slope, len(inside))
     return Comparison(tuple(per_scale), pooled, transfer, reason, slope, _METHODS[kind], tuple(warnings))
+
+
+def _rise(curve: Curve) -> str:
+    """What to say of a curve that rises somewhere: noise, most likely, but perhaps a mistake in one row."""
+    place = int(np.argmax(np.diff(curve.means) > 0))
+    low, high = curve.points[place], curve.points[place + 1]
+    return (
+        f"the loss of {curve.name} rises from {low.mean:.5g} at {low.flops:.3g} FLOPs to {high.mean:.5g} at "
+        f"{high.flops:.3g}: noise, or a mistake in one of the runs"
+    )
 
 
 def _kind(base: Curve, new: Curve) -> str:
@@ -273,7 +290,7 @@ def _slope(flops: Floats, values: Floats, samples: Floats | None) -> Slope:
 def _transfer(pooled: Pooled | None, slope: Slope | None, inside: int) -> tuple[Transfer, str]:
     if pooled is None or slope is None:
         few = ("no scale lies", "only one scale lies", f"only {inside} scales lie")[min(inside, 2)]
-        return "cannot be told", f"{few} inside the base's measured range; at least {HEADLINE} are needed"
+        return "cannot be told", f"{few} well inside the base's measured range; at least {HEADLINE} are needed"
     if slope.lo is None or slope.hi is None:
         return "cannot be told", "the change of the multiplier with compute has no interval, or one without ends"
     said = (

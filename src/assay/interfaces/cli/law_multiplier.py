@@ -57,7 +57,9 @@ def _print(found: "Comparison") -> None:
         if at.value is None:
             print(f"{at.flops:>10.3g}  {'–':>12}  {at.note}")
         else:
-            print(f"{at.flops:>10.3g}  {wording.multiplier(at.value):>12}  {wording.multiplier_range(at.lo, at.hi)}")
+            note = f"  ({at.note})" if at.note else ""
+            print(f"{at.flops:>10.3g}  {wording.multiplier(at.value):>12}  "
+                  f"{wording.multiplier_range(at.lo, at.hi)}{note}")  # fmt: skip
     if found.pooled:
         p = found.pooled
         scales = wording.plural(p.scales, "scale")

@@ -40,6 +40,18 @@ def _size(value: float) -> str:
     return f"{value:g}" if 1e-3 <= value < 1e4 else wording.scientific(value, 1)
 
 
+def multiplier_ticks(axis: Axis, most: int = 6) -> list[tuple[float, str]]:
+    """Ticks of multipliers: round values, of which 1 is one; powers of ten and such where the axis is long."""
+    if axis.high / axis.low > 10:
+        return decades(axis, most)
+    for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0):
+        first, last = math.ceil((axis.low - 1) / step - 1e-9), math.floor((axis.high - 1) / step + 1e-9)
+        if last - first < most:
+            break
+    found = [1 + i * step for i in range(first, last + 1)]
+    return [(axis.at(tick), f"{tick:.{plot.tick_digits([0.0, step])}f}") for tick in found if tick > 0]
+
+
 def loss_ticks(axis: Axis) -> list[tuple[float, str]]:
     """Round ticks of losses, with the decimals that tell them apart."""
     ticks = axis.ticks(5)
@@ -144,7 +156,7 @@ def multiplier_picture(base: Curve, new: Curve, found: Comparison) -> str:
         [
             Panel(above, decades(x), loss_ticks(y), "training compute, FLOPs", "loss",
                   [("base", "second", 0), ("new", "", 1)]),
-            Panel(below, decades(x), decades(z, 6), "training compute, FLOPs", "compute multiplier", height=170),
+            Panel(below, decades(x), multiplier_ticks(z), "training compute, FLOPs", "compute multiplier", height=170),
         ],
     )  # fmt: skip
 
