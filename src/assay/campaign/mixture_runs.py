@@ -41,6 +41,8 @@ def mixture_runs(lab: Lab, scale: str | None = None) -> tuple[Table, list[str]]:
         total = sum(given.values())
         weights = {name: given.get(name, 0.0) / total for name in tokens}
         rest = recipe.model_copy(update={"stream": 0, "data": recipe.data.model_copy(update={"mixture": None})})
+        if any(weights == other and row["domains"] == seen["domains"] for other, seen in groups[rest.hash]):
+            continue  # the same run once more, as calibration does to see what one seed's repeats differ by
         groups[rest.hash].append((weights, row))
     chosen = max(groups.values(), key=_mixtures, default=[])
     if _mixtures(chosen) < 2:

@@ -1,5 +1,6 @@
 """Two tables of runs, read, checked and compared: `samples` for files."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from assay.evidence.samples import Claim, Comparison, Design, Floats, compare_samples
-from assay.evidence.tables import Table, read_table, shorten
+from assay.evidence.tables import Table, decimals, read_table, shorten
 from assay.spec.errors import UserError
 
 #: Factor between values of one quantity beyond which they have other units.
@@ -17,6 +18,10 @@ MOST_APART = 50.0
 _NAMES = ("seed", "run", "run_id", "id", "uuid", "hash", "commit")
 _SORTED = 8  # rows that do not come in order of size by chance: 2 in 8!
 _MOST_NAMED = 8
+#: Pairs of equal values that chance makes on average, below which one such pair is a copy.
+_CHANCE = 0.005
+#: Different values from which two tables of the same values, in another order, are one table.
+_MOST_BY_CHANCE = 4
 
 
 def compare_tables(
@@ -51,6 +56,7 @@ def compare_tables(
     for table, values in ((first, values_a), (second, values_b)):
         _check_copies(table, values, value)
         _check_units(table, values, value)
+        _check_spread(table, values, value)
     _check_pair_of_tables(first, values_a, second, values_b, value)
     notes: list[str] = []
     if paired:
@@ -84,10 +90,38 @@ def _check_copies(table: Table, values: Floats, value: str) -> None:
                     f"line {seen[run, number]} already; delete the copy"
                 )
             seen[run, float(number)] = line
+    _check_ties(table, values, value)
     half, odd = divmod(len(values), 2)
     if not odd and half > 2 and np.array_equal(values[:half], values[half:]):
         raise UserError(
             f"{table.path}: from line {table.rows[half]} on, the values of the rows above come again; delete the copies"
+        )
+
+
+def _check_ties(table: Table, values: Floats, value: str) -> None:
+    """Refuse equal values that were written with so many digits that chance does not make them equal.
+
+    Of n Gaussian values with the deviation s, written in steps of r, n·(n − 1)/2 · r/(2·√π·s) pairs agree on average.
+    """
+    ordered = np.argsort(values, kind="stable")
+    equal = np.flatnonzero(np.diff(values[ordered]) == 0)
+    spread = float(values.std())
+    if not len(equal) or not spread:
+        return
+    step = 10.0 ** -max(decimals(entry) for entry in table.text(value))
+    if len(values) * (len(values) - 1) / 2 * step / (2 * math.sqrt(math.pi) * spread) < _CHANCE:
+        first, second = sorted((int(ordered[equal[0]]), int(ordered[equal[0] + 1])))
+        raise UserError(
+            f"{table.path}: {value} is {table.text(value)[first].strip()} on lines {table.rows[first]} and "
+            f"{table.rows[second]}, to the last digit; delete the copy, or see whether these runs ignore their seeds"
+        )
+
+
+def _check_spread(table: Table, values: Floats, value: str) -> None:
+    if np.ptp(values) == 0:
+        raise UserError(
+            f"{table.path}: all {len(values)} entries of '{value}' are {values[0]:.6g}: without any spread nothing can "
+            f"be said of noise; do the runs ignore their seeds?"
         )
 
 
@@ -108,7 +142,9 @@ def _check_units(table: Table, values: Floats, value: str) -> None:
 
 def _check_pair_of_tables(a: Table, values_a: Floats, b: Table, values_b: Floats, value: str) -> None:
     in_order = np.array_equal(values_a, values_b)
-    if in_order or (len(values_a) > 3 and np.array_equal(np.sort(values_a), np.sort(values_b))):
+    if in_order or (
+        len(set(values_a.tolist())) > _MOST_BY_CHANCE and np.array_equal(np.sort(values_a), np.sort(values_b))
+    ):
         raise UserError(f"{a.path} and {b.path} hold the same values of '{value}'; is one of them the wrong file?")
     low, high = sorted((float(np.median(values_a)), float(np.median(values_b))), key=abs)
     signs = {*np.sign(values_a), *np.sign(values_b)}

@@ -107,6 +107,14 @@ def shorten(text: str, most: int = 60) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
+def decimals(entry: str) -> int:
+    """How many decimals a number was written with."""
+    text = entry.strip().lower()
+    mantissa, _, exponent = text.partition("e")
+    digits = len(mantissa.partition(".")[2])
+    return max(0, digits - int(exponent)) if exponent else digits
+
+
 def read_table(path: Path, required: Sequence[str] = (), least: int = 1) -> Table:
     """Read a table with a header: separated by tabs where the header holds one, by commas elsewhere; gzip is unpacked.
 

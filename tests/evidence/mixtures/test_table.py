@@ -86,15 +86,24 @@ def test_rows_become_shares_that_add_up_to_exactly_one() -> None:
     assert shares_of(table_of(columns), ["c", "a", "b"]).sum(axis=1) == pytest.approx(1, abs=1e-15)
 
 
-def test_copies_are_left_out_and_replicates_kept(tmp_path: Path) -> None:
+def test_copies_are_refused_and_replicates_kept(tmp_path: Path) -> None:
     weights = weights_named("abc", 8)
     rows = [*range(8), 0, 1]
     columns = {name: [column[i] for i in rows] for name, column in weights.items()}
-    table = read_table(write_table(tmp_path / "t.csv", columns | {"loss": [3, 4, 5, 6, 7, 8, 9, 10, 3, 4.5]}))
-    found = training_table(table, ["loss"])
-    assert len(found.weights) == 9
-    assert any("1 rows are exact copies" in note and "line 10" in note for note in found.notes)
-    assert any("1 rows repeat a mixture" in note for note in found.notes)
+    copied = columns | {"loss": [3, 4, 5, 6, 7, 8, 9, 10, 3, 4.5]}
+    with pytest.raises(UserError, match="lines 2 and 10 are the same run"):
+        training_table(read_table(write_table(tmp_path / "t.csv", copied)), ["loss"])
+    table = read_table(write_table(tmp_path / "t.csv", copied | {"seed": [0] * 8 + [1, 1]}))
+    found = training_table(table, ["loss"], "?")
+    assert len(found.weights) == 10
+    assert any("2 rows repeat a mixture" in note for note in found.notes)
+
+
+def test_a_target_in_mixed_units_is_refused(tmp_path: Path) -> None:
+    loss = [3.1, 3.2, 3.3, 3.4, 3500, 3600, 3700, 3800]
+    table = read_table(write_table(tmp_path / "t.csv", weights_named("abc", 8) | {"loss": loss}))
+    with pytest.raises(UserError, match="mixed units"):
+        training_table(table, ["loss"])
 
 
 def test_two_tables_are_joined_by_their_key_whatever_their_order(tmp_path: Path) -> None:

@@ -70,3 +70,19 @@ def test_bad_tables_are_one_sentence(tables: tuple[Path, Path], tmp_path: Path) 
     refused(assay("evidence", "compare", a, b, "--test", "equivalence"), "equivalence needs a margin above zero")
     refused(assay("evidence", "compare", a, b, "--test", "better"), "--test")
     refused(assay("evidence", "compare", a, b, "--svg", tmp_path), "is a folder")
+
+
+def test_a_copied_run_is_told_from_a_tie(tables: tuple[Path, Path], tmp_path: Path) -> None:
+    copied, tied = tmp_path / "copied.csv", tmp_path / "tied.csv"
+    copied.write_text("value\n3.2841932\n3.2793021\n3.2793021\n3.2819922\n")
+    assert "lines 3 and 4" in refused(assay("evidence", "compare", copied, tables[1]))
+    tied.write_text("value\n3.284\n3.279\n3.279\n3.282\n")
+    assert assay("evidence", "compare", tied, tables[1]).code == 0
+    other = tmp_path / "other.csv"
+    other.write_text("value\n3.279\n3.282\n3.284\n3.279\n")
+    assert assay("evidence", "compare", tied, other).code == 0
+
+
+def test_values_without_spread_are_refused_by_file(tables: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "flat.csv").write_text("value\n3.2\n3.2\n3.2\n")
+    assert "flat.csv: all 3 entries" in refused(assay("evidence", "compare", tmp_path / "flat.csv", tables[0]))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.evidence.tables import Table
+from assay.evidence.tables import Table, decimals
 from assay.spec.errors import UserError
 
 Floats = NDArray[np.float64]
@@ -28,6 +28,8 @@ MOST_TOLERANCE = 0.05
 ALIKE = 0.3
 #: Fewest rows that a regression is fitted to.
 LEAST_ROWS = 4
+#: Losses of one kind never leave out this factor between two neighbouring values; other units do.
+MOST_APART = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def training_table(
 
     Raises:
         UserError: a column is missing, an entry is no finite number, weights are negative or do not add up to one,
-            too few rows, or a target that never varies.
+            too few rows, rows that are copies of others, or a target that never varies or has mixed units.
     """
     notes: list[str] = []
     if losses is not None:
@@ -67,9 +69,9 @@ def training_table(
     domains = find_domains(table, others) if weights is None else named_domains(table, others, weights)
     shares = shares_of(table, domains)
     measured = {name: table.numbers(name) for name in names}
-    shares, measured = _without_copies(table, shares, measured, notes)
+    _check_copies(table, shares, measured)
     if len(shares) < LEAST_ROWS:
-        found = "one row" if len(shares) == 1 else f"{len(shares)} different rows"
+        found = "one row" if len(shares) == 1 else f"{len(shares)} rows"
         raise UserError(f"{table.path}: {found}; at least {LEAST_ROWS} are needed to fit anything")
     for name, values in measured.items():
         if np.ptp(values) == 0:
@@ -77,6 +79,7 @@ def training_table(
                 f"{table.path}: '{name}' is {values[0]:g} in every row, so there is nothing to predict; choose another "
                 f"--target"
             )
+        _check_units(table, name, values)
     if not np.any(np.ptp(shares, axis=0) > 0):
         raise UserError(f"{table.path}: every row has the same mixture, so nothing can be learned about other ones")
     repeated = len(shares) - len(np.unique(shares.round(9), axis=0))
@@ -293,17 +296,10 @@ def _sums(numeric: Mapping[str, Floats], names: Sequence[str]) -> Floats:
 
 def _tolerance(table: Table, names: Sequence[str], total: float) -> float:
     """Relative deviation from the total that rounding of the entries can explain."""
-    decimals = max(_decimals(entry) for name in names for entry in table.columns[name])
+    finest = max(decimals(entry) for name in names for entry in table.columns[name])
     # A rounded entry is off by up to half a unit: a deviation of 1/√12 units; the sum is within four of its own.
-    rounding = 10.0**-decimals * math.sqrt(len(names) / 12)
+    rounding = 10.0**-finest * math.sqrt(len(names) / 12)
     return min(MOST_TOLERANCE, max(LEAST_TOLERANCE, 4 * rounding / total))
-
-
-def _decimals(entry: str) -> int:
-    text = entry.strip().lower()
-    mantissa, _, exponent = text.partition("e")
-    digits = len(mantissa.partition(".")[2])
-    return max(0, digits - int(exponent)) if exponent else digits
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:
@@ -349,20 +345,35 @@ def shares_of(table: Table, domains: Sequence[str]) -> Floats:
     return matrix / sums[:, None]
 
 
-def _without_copies(
-    table: Table, shares: Floats, measured: Mapping[str, Floats], notes: list[str]
-) -> tuple[Floats, dict[str, Floats]]:
-    """Rows that repeat another in mixture and every result are one run listed twice, and would hide the noise."""
-    rows = np.column_stack([shares, *measured.values()])
-    _, first = np.unique(rows, axis=0, return_index=True)
-    kept = np.sort(first)
-    if len(kept) < len(rows):
-        copy = next(place for place in range(len(rows)) if place not in set(kept.tolist()))
-        notes.append(
-            f"{len(rows) - len(kept)} rows are exact copies of others and were left out (the first on line "
-            f"{table.rows[copy]})"
+def _check_copies(table: Table, shares: Floats, measured: Mapping[str, Floats]) -> None:
+    """Refuse rows that repeat another in mixture and every result: one run listed twice would hide the noise.
+
+    Rows whose column `seed` differs are repeats, whose results may agree to the digits that are written.
+    """
+    seeds = [entry.strip() for entry in table.columns.get("seed", ("",) * len(table))]
+    seen: dict[tuple[object, ...], int] = {}
+    for line, seed, row in zip(table.rows, seeds, np.column_stack([shares, *measured.values()]).tolist(), strict=True):
+        key = (seed, *row)
+        if key in seen:
+            raise UserError(
+                f"{table.path}: lines {seen[key]} and {line} are the same run, equal in mixture and results; keep each "
+                f"run once, or tell repeats apart in a column 'seed'"
+            )
+        seen[key] = line
+
+
+def _check_units(table: Table, name: str, values: Floats) -> None:
+    """Refuse a target whose values fall apart into two units."""
+    order = np.argsort(values)
+    if values[order[0]] <= 0:
+        return
+    ratios = values[order][1:] / values[order][:-1]
+    if ratios.max() > MOST_APART:
+        low, high = order[ratios.argmax()], order[ratios.argmax() + 1]
+        raise UserError(
+            f"{table.path}: '{name}' jumps from {values[low]:g} (line {table.rows[low]}) to {values[high]:g} (line "
+            f"{table.rows[high]}) with nothing between; is it in mixed units?"
         )
-    return shares[kept], {name: values[kept] for name, values in measured.items()}
 
 
 def domain_table(path: Path, table: Table) -> tuple[list[str], Floats] | None:
