@@ -1,6 +1,7 @@
 """Logs of other systems: z by hand, repeats, the correction by simulation, and bad logs."""
 
 import math
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +209,25 @@ def test_bad_logs_get_one_sentence(
 def test_columns_that_cannot_be_guessed_are_asked_for(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="which column holds the results\\? Name it with --value; there are: a, status"):
         audit_log(log(tmp_path, (1, "keep"), (2, "keep"), header="a\tstatus"), sigma=1.0)
+
+
+@pytest.mark.parametrize("words", ["baseline (seed {})", "baseline repeat #{}", "rerun of the baseline", "baseline"])
+def test_repeats_of_the_baseline_are_known_by_their_words(tmp_path: Path, words: str) -> None:
+    values = [1.0, 1.004, 0.997, 1.001]
+    rows = [f"c{i}\t{value}\t40\t{'keep' if i == 0 else 'discard'}\t{words.format(i) if i else 'baseline'}"
+            for i, value in enumerate(values)]  # fmt: skip
+    rows += ["d0\t0.9\t40\tkeep\tlower lr to 0.01", "d1\t0.95\t40\tdiscard\tlower lr to 0.02 (seed 2)"]
+    path = tmp_path / "results.tsv"
+    path.write_text("commit\tval_bpb\tmemory_gb\tstatus\tdescription\n" + "\n".join(rows) + "\n")
+    found = audit_log(path)
+    assert found.degrees == 3
+    assert found.sigma == pytest.approx(statistics.stdev(values))
+    assert found.n_tried == 2
+
+
+def test_a_column_of_configurations_tells_repeats(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("config,seed,loss,kept\nold,0,3.0,yes\nold,1,3.2,yes\nnew,0,2.9,yes\nbad,0,3.3,no\n")
+    found = audit_log(path)
+    assert (found.degrees, found.n_tried) == (1, 2)
+    assert found.sigma == pytest.approx(0.2 / math.sqrt(2))

@@ -25,6 +25,7 @@ start.
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,11 @@ DESCRIPTIONS = ("description", "change", "idea", "note", "notes", "hypothesis")
 #: What a status says, in small letters.
 KEPT = frozenset({"keep", "kept", "accept", "accepted", "promote", "promoted", "baseline", "true", "yes", "1"})
 CRASHED = frozenset({"crash", "crashed", "error", "failed", "fail", "timeout", "oom", "nan", "diverged", "invalid"})
+#: Columns that say which configuration a row ran.
+CONFIGURATIONS = ("config", "configuration", "recipe")
+_REPEAT = re.compile(r"\b(re-?runs?|re-?peat(ed|s)?|replic\w*|seeds?)\b[\s:=#]*\d*")
 _AGAIN = ("repeat", "rerun", "re-run", "replicat", "seed", "again", "same")
+_FILLERS = frozenset({"a", "again", "an", "another", "at", "different", "new", "of", "on", "other", "the", "with"})
 _MOST_APART = 50.0
 
 _Names = Literal["commit", "label", "configuration"]
@@ -183,6 +188,7 @@ def audit_log(
     table = read_table(Path(path), least=2)
     value = _column(table, value, VALUES, "value", "results")
     status = _column(table, status, STATUSES, "status", "decisions")
+    name = name or next((each for each in CONFIGURATIONS if each in table.columns), None)
     found_name = next((each for each in NAMES if each in table.columns), None)
     log = _read(table, value, status, name or found_name, keep)
     tried = _configurations(log, "configuration" if name else "commit" if found_name in ("commit", "hash") else "label")
@@ -322,7 +328,8 @@ def _repeats(row: _Row, earlier: Tried, champion: Tried | None, names: _Names) -
 
     The same commit is, unless its description tells of something else (logs that note a change before committing it
     repeat the parent's). So is the same description, or name where nothing is described, on top of the same kept
-    configuration. Words that come again later are another configuration, since what they change has changed.
+    configuration, and one that says that it is a repeat, as `baseline (seed 2)` or `rerun of X`. Words that come again
+    later are another configuration, since what they change has changed.
     """
     same_name = row.name == earlier.name and row.name.strip("-–? ") != ""
     if names == "configuration":
@@ -331,9 +338,18 @@ def _repeats(row: _Row, earlier: Tried, champion: Tried | None, names: _Names) -
     if names == "commit" and same_name:
         return described in ("", before) or any(word in described for word in _AGAIN)
     same_words = described == before if described else same_name and not before
+    again = _REPEAT.search(described) or (earlier.against is None and "again" in described.split())
+    if again and _plain(described) == _plain(before) != "":
+        return earlier is champion or earlier.against in (champion, None)
     if earlier is champion:  # "more of the same" under another commit is a new change; a second baseline is not
         return same_words and (names == "label" or earlier.against is None)
     return same_words and earlier.against is champion and not earlier.kept
+
+
+def _plain(description: str) -> str:
+    """What a description says besides that it is a repeat: `baseline` of `rerun of the baseline (seed 3)`."""
+    words = re.findall(r"[^\W_][\w.+-]*", _REPEAT.sub(" ", description))
+    return " ".join(word for word in words if word not in _FILLERS)
 
 
 def _pooled(tried: list[Tried]) -> tuple[float | None, int]:
