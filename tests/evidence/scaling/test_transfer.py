@@ -202,3 +202,14 @@ def test_a_base_of_one_compute_is_refused() -> None:
 def test_losses_in_mixed_units_are_refused() -> None:
     with pytest.raises(UserError, match="losses jump"):
         Curve.of(FLOPS, made().means * [100, 100, 1, 1, 1, 1])
+
+
+def test_repeats_may_tie_by_rounding_but_copied_seeds_are_found() -> None:
+    rng = np.random.default_rng(5)
+    flops, losses = np.repeat(FLOPS, 3), np.repeat(made().means, 3) * (1 + 0.002 * rng.standard_normal(18))
+    assert len(set(zip(flops.tolist(), losses.round(2).tolist(), strict=True))) < 18
+    assert len(Curve.of(flops, losses.round(2)).points) == 6
+    with pytest.raises(UserError, match="the same run"):
+        Curve.of(np.append(flops, flops[-1]), np.append(losses, losses[-1]))
+    with pytest.raises(UserError, match="seeds 0 and 1 have the same losses"):
+        Curve.of(np.tile(FLOPS, 2), np.tile(made(noise=0.002).means, 2), np.repeat([0, 1], 6))

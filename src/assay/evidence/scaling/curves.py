@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.evidence.scaling.runs import LOSS_GAP, check_copies, check_falls, check_flops, check_gap, sizes
-from assay.evidence.tables import read_table
+from assay.evidence.tables import decimals, read_table
 from assay.spec.errors import UserError
 
 Floats = NDArray[np.float64]
@@ -110,10 +110,29 @@ def _checked(name: str, lines: Sequence[int], flops: Floats, loss: Floats, seeds
                 f"FLOPs; keep each run once"
             )
         points.append(Point(float(flops[members].mean()), tuple(float(loss[i]) for i in at), mine))
+    _check_seeds(name, points)
     curve = Curve(name, tuple(points))
     if len(points) > 1:
         check_falls(name, curve.flops, curve.means)
     return curve
+
+
+def _check_seeds(name: str, points: Sequence[Point]) -> None:
+    """Refuse two seeds with the same losses at three computes or more, unless rounding makes most losses equal."""
+    curves: dict[str, dict[float, float]] = {}
+    for point in points:
+        for seed, loss in zip(point.seeds or (), point.losses, strict=False):
+            curves.setdefault(seed, {})[point.flops] = loss
+    names = list(curves)
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            shared = curves[first].keys() & curves[second].keys()
+            written = max((decimals(repr(curves[first][flops])) for flops in shared), default=0)
+            if len(shared) >= 3 and written > 3 and all(curves[first][c] == curves[second][c] for c in shared):
+                raise UserError(
+                    f"{name}: seeds {first} and {second} have the same losses at all {len(shared)} computes; delete "
+                    f"the copy, or see whether the runs ignore their seeds"
+                )
 
 
 def check_pair(base: Curve, new: Curve) -> list[str]:

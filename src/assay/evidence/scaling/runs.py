@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.evidence.tables import Table, read_table
+from assay.evidence.tables import Table, decimals, read_table
 from assay.spec.errors import UserError
 
 Floats = NDArray[np.float64]
@@ -161,7 +161,7 @@ def check_gap(name: str, column: str, lines: Sequence[int], values: Floats, most
 
 
 def check_copies(name: str, lines: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> None:
-    """Refuse rows that agree in all the given columns.
+    """Refuse rows that agree in all the given columns, unless repeats scatter so little that ties are to be expected.
 
     Raises:
         UserError: naming the first two.
@@ -173,13 +173,30 @@ def check_copies(name: str, lines: Sequence[int], columns: Mapping[str, Sequence
             copies.append((seen[row], line))
         else:
             seen[row] = line
-    if copies:
+    if copies and not _ties(columns, len(copies)):
         first, second = copies[0]
         more = f" (and {len(copies) - 1} more such rows)" if len(copies) > 1 else ""
         raise UserError(
             f"{name}: lines {first} and {second} are the same run: equal {', '.join(columns)}{more}; keep each run "
             f"once, or tell repeats apart in a column 'seed'"
         )
+
+
+def _ties(columns: Mapping[str, Sequence[Any]], found: int) -> bool:
+    """Whether so many equal losses are what rounding makes of a table of repeats.
+
+    Two Gaussian losses of deviation s, written in steps of r, agree with probability r/(2·√π·s).
+    """
+    losses: defaultdict[tuple[Any, ...], list[float]] = defaultdict(list)
+    others = zip(*(values for name, values in columns.items() if name != "loss"), strict=True)
+    for scale, loss in zip(others, columns["loss"], strict=True):
+        losses[scale].append(loss)
+    repeats = [values for values in losses.values() if len(values) > 1]
+    free = sum(len(values) - 1 for values in repeats)
+    spread = np.sqrt(sum(float(np.var(values)) * len(values) for values in repeats) / free)
+    step = 10.0 ** -max(decimals(repr(loss)) for loss in columns["loss"])
+    pairs = sum(len(values) * (len(values) - 1) / 2 for values in repeats)
+    return bool(spread > 0 and free >= 3 and found <= 3 * pairs * step / (2 * np.sqrt(np.pi) * spread))
 
 
 def check_falls(name: str, flops: Floats, loss: Floats) -> None:
