@@ -730,7 +730,7 @@ def test_a_calibrations_design_only_ever_ends_tests_sooner() -> None:
     assert next(c for c in free.closings if c.test.candidate.endswith("a")).promoted
     bound = make(world(effects), list(effects), in_flight=1)
     bound.decider.stopping = Stopping(
-        pairs=9, confirm_pairs=300, futile_at=0.5, power=0.8, null_pairs=2.0, flops=1e12
+        effect_percent=0.25, pairs=9, confirm_pairs=300, futile_at=0.5, power=0.8, null_pairs=2.0, flops=1e12
     )  # fmt: skip
     bound.run()
     assert all(len(test.seeds.get("replicate", ())) <= 9 for test in bound.decider.tests)

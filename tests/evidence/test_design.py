@@ -56,8 +56,10 @@ def test_clear_effects_take_few_pairs_and_doubtful_ones_many() -> None:
 @pytest.mark.parametrize("effect", [0.7, 1.0, 2.0])
 def test_the_best_is_the_best_of_all_and_no_cheaper_than_its_nulls(effect: float) -> None:
     stages = Stage(effect, 1, 20), Stage(effect, 5, 20)
-    best = best_design(*stages, 450)
-    assert best.cost == min(each.cost for each in designs(*stages, 450))
+    best, every = best_design(*stages, 450), designs(*stages, 450)
+    most = max(each.power for each in every)
+    assert best.power >= 0.9 * most
+    assert all(each.cost >= best.cost for each in every if each.power >= 0.9 * most)
     assert best.cost >= cost(best, 0.1, 1)
 
 

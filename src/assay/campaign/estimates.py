@@ -34,6 +34,8 @@ Sharing = tuple[tuple[str, int, int], ...]
 SHARING: Sharing = (("data order", -1, 0), ("initialisation", 0, 1), ("nothing", -1, 1))
 #: Power of the recommended design.
 POWER = 0.8
+#: Runs below which a scale's deviation says too little to plan with.
+FEWEST_RUNS = 4
 #: Pairs beyond which no design is recommended.
 MOST_PAIRS = 200
 #: Share of the variance that evaluation may have where more held-out text no longer matters.
@@ -253,12 +255,14 @@ def _design(
 ) -> Design:  # fmt: skip
     degrees = sum(each.degrees for each in paired)
     noise = math.sqrt(sum(each.degrees * each.deviation.value**2 for each in paired) / degrees)
-    totals = {c.scale: c.deviation.value for c in components if c.source == "total"}
-    upper = totals.get(plan.upper.name) if plan.upper else None
-    factor = upper / totals[plan.scale.name] if upper and totals[plan.scale.name] else 1.0
+    totals = {c.scale: c.deviation.value for c in components if c.source == "total" and c.runs >= FEWEST_RUNS}
+    upper, here = totals.get(plan.upper.name) if plan.upper else None, totals.get(plan.scale.name)
+    factor = upper / here if upper and here else 1.0
     pairs, confirm = (pairs_for(settings.min_effect / (noise * k), threshold) for k in (1.0, factor))
     smallest = detectable(noise, threshold, settings.pairs)
-    cheapest, from_above = _cheapest(plan, noise, noise * factor, bool(upper), settings, threshold)
+    # What cannot be found within the pairs allowed is no aim.
+    aim = max(settings.min_effect, 0.0 if math.isinf(smallest) else smallest)
+    cheapest, from_above = _cheapest(plan, aim, noise, noise * factor, bool(upper), settings, threshold)
     return Design(
         effect_percent=settings.min_effect,
         power=min(POWER, power(settings.min_effect / noise, threshold, pairs)),
@@ -273,7 +277,13 @@ def _design(
 
 
 def _cheapest(
-    plan: Plan, noise: float, noise_above: float, measured_above: bool, settings: EvidenceSettings, threshold: float
+    plan: Plan,
+    aim: float,
+    noise: float,
+    noise_above: float,
+    measured_above: bool,
+    settings: EvidenceSettings,
+    threshold: float,
 ) -> tuple[Stopping, float | None]:
     """Design of least compute per discovery, and that compute if tests began one scale higher.
 
@@ -284,14 +294,14 @@ def _cheapest(
     step = above / plan.scale.flops
 
     def best(deviation: float, deviation_above: float, flops: float) -> Choice:
-        first = Stage(settings.min_effect / deviation, flops, settings.pairs)
-        second = Stage(settings.min_effect / deviation_above, 2 * step * flops, settings.confirm_pairs)
+        first = Stage(aim / deviation, flops, settings.pairs)
+        second = Stage(aim / deviation_above, 2 * step * flops, settings.confirm_pairs)
         return best_design(first, second, threshold)
 
     chosen = best(noise, noise_above, plan.scale.flops)
     higher = best(noise_above, noise_above, above).cost if measured_above else math.inf
     stopping = Stopping(
-        pairs=chosen.pairs, confirm_pairs=chosen.confirm_pairs, futile_at=chosen.futile_at, power=chosen.power,
+        effect_percent=aim, pairs=chosen.pairs, confirm_pairs=chosen.confirm_pairs, futile_at=chosen.futile_at, power=chosen.power,
         null_pairs=chosen.null_pairs, flops=None if math.isinf(chosen.cost) else chosen.cost,
     )  # fmt: skip
     return stopping, None if math.isinf(higher) else higher

@@ -8,6 +8,8 @@ on pairs at both scales, bound of futility); their cost is
 
 with C the expected compute of testing one proposal, `share` the prior share of proposals that have the effect, and
 power the chance that such a one passes both stages. A small cap is cheap and finds little; a large one pays for nulls.
+Compute is not all that a proposal costs: it uses up a number of the error budget, well tested or badly, and good ideas
+are few. So only designs count that find at least `KEEP` of what the most powerful one finds.
 
 Everything is simulated on one set of standard normal pairs, with the e-value's own boundary. The deviation is taken
 for known where futility is judged (Wald 1945), so that where little is known about the noise a design costs somewhat
@@ -29,6 +31,8 @@ BOUNDS = (0.0, 0.1, FUTILE_AT, 0.35, 0.5, 0.6, 0.7, 0.8)
 CAPS = (3, 4, 6, 8, 12, 16, 20, 30, 40, 60, 100, 150, 200)
 #: Largest alternative that futility reckons with, as in the loop.
 CLEAR = 2.0
+#: Share of the greatest power that a design must keep.
+KEEP = 0.9
 _REPETITIONS = 4_000
 
 
@@ -64,7 +68,7 @@ class Choice:
 
 
 def best_design(replicate: Stage, confirm: Stage, threshold: float, share: float = 0.1, seed: int = 0) -> Choice:
-    """The design of least compute per discovery.
+    """The design of least compute per discovery among those that keep `KEEP` of the power.
 
     Args:
         replicate, confirm: the two stages.
@@ -73,9 +77,11 @@ def best_design(replicate: Stage, confirm: Stage, threshold: float, share: float
         seed: of the simulated pairs.
 
     Returns:
-        The best of all; with cost inf where no cap allowed could ever reach the threshold.
+        The best; with cost inf where no cap allowed could ever reach the threshold.
     """
-    return min(designs(replicate, confirm, threshold, share, seed), key=lambda each: (each.cost, each.pairs))
+    found = designs(replicate, confirm, threshold, share, seed)
+    least = KEEP * max(each.power for each in found)
+    return min((each for each in found if each.power >= least), key=lambda each: (each.cost, each.pairs))
 
 
 def designs(replicate: Stage, confirm: Stage, threshold: float, share: float = 0.1, seed: int = 0) -> list[Choice]:

@@ -71,10 +71,11 @@ class Remedy(Frozen):
 class Stopping(Frozen):
     """Caps and bound of futility within what lab.toml allows; campaigns keep to them."""
 
+    effect_percent: float = Field(description="smallest effect worth having, or that the pairs allowed can find")
     pairs: int = Field(ge=2)
     confirm_pairs: int = Field(ge=2)
     futile_at: float = Field(ge=0, lt=1, description="likelihood ratio below which a test is given up")
-    power: float = Field(description="chance that an effect just worth having is promoted")
+    power: float = Field(description="chance that such an effect is promoted")
     null_pairs: float = Field(description="mean pairs that a change which does nothing costs")
     flops: float | None = Field(description="compute per discovery, if one proposal in ten helps; None: finds nothing")
 
