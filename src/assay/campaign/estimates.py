@@ -301,8 +301,8 @@ def _cheapest(
     chosen = best(noise, noise_above, plan.scale.flops)
     higher = best(noise_above, noise_above, above).cost if measured_above else math.inf
     stopping = Stopping(
-        effect_percent=aim, pairs=chosen.pairs, confirm_pairs=chosen.confirm_pairs, futile_at=chosen.futile_at, power=chosen.power,
-        null_pairs=chosen.null_pairs, flops=None if math.isinf(chosen.cost) else chosen.cost,
+        effect_percent=aim, pairs=chosen.pairs, confirm_pairs=chosen.confirm_pairs, futile_at=chosen.futile_at,
+        power=chosen.power, null_pairs=chosen.null_pairs, flops=None if math.isinf(chosen.cost) else chosen.cost,
     )  # fmt: skip
     return stopping, None if math.isinf(higher) else higher
 

@@ -109,10 +109,10 @@ def show(found: "Calibration") -> None:
         best = design.cheapest
         if best is not None and best.flops is not None:
             print(
-                f"    least compute for {best.effect_percent:.2f}%: at most {best.pairs} pairs and {best.confirm_pairs} "
-                f"to confirm, giving up below a\n    likelihood ratio of {best.futile_at:g} ({best.flops:.1e} FLOPs per "
-                f"discovery if one proposal in ten helps;\n    power {100 * best.power:.0f}%, {best.null_pairs:.1f} pairs "
-                f"a null); campaigns keep to it"
+                f"    least compute for {best.effect_percent:.2f}%: at most {best.pairs} pairs and "
+                f"{best.confirm_pairs} to confirm, giving up below a\n    likelihood ratio of {best.futile_at:g} "
+                f"({best.flops:.1e} FLOPs per discovery if one proposal in ten helps;\n    power "
+                f"{100 * best.power:.0f}%, {best.null_pairs:.1f} pairs a null); campaigns keep to it"
             )
             above = design.flops_from_above
             if above is not None:
