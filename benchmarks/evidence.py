@@ -278,6 +278,10 @@ def kept_nulls(rows: int) -> float:
     return float((scores_RN[:, 1:] < best_RN[:, :-1]).mean())
 
 
+#: The curves of the picture in few words, in their order.
+LEGEND = ("e-value alone", "noise known", "and 10 runs of the champion", "Wald's bound")
+
+
 def draw(path: Path, drawn: Sequence[tuple[str, dict[float, Point]]]) -> None:
     x_axis, y_axis = Axis(2, 6), Axis(50, 100)
     kinds = ("faint", "good", "", "second")
@@ -293,10 +297,10 @@ def draw(path: Path, drawn: Sequence[tuple[str, dict[float, Point]]]) -> None:
         [(y_axis.at(y), f"{y:g}%") for y in (50, 60, 70, 80, 90, 100)],
         "pairs spent on a change that does nothing",
         "effects of one deviation that are found",
-        [(name[:28], f"{kinds[place % 4]}", 0) for place, (name, _) in enumerate(drawn)],
+        [(legend, kind, 0) for legend, kind in zip(LEGEND, kinds, strict=True)],
         height=320,
     )
-    text = "Threshold 2,000, cap 40 pairs. Further left is cheaper, further up finds more; no test of pairs lies above "
+    text = "Threshold 2,000, cap 40 pairs. Further left is cheaper, further up finds more; no test of its own pairs alone lies above "
     write_picture(path, picture("What a null costs, and what is found", text + "Wald's curve.", [panel]))
 
 
