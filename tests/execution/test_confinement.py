@@ -114,6 +114,25 @@ def test_spawned_processes_are_confined_too(lab: Path) -> None:
     assert [text for text in train(lab, confinement, READ, fork=False) if SECRET in text] == []
 
 
+def test_a_run_of_another_lab_is_no_way_round(lab: Path, tmp_path: Path) -> None:
+    """It sees this vault, which only its own lab's is covered for; so it must not be open to others."""
+    confinement = confined(lab, "namespaces")
+    (tmp_path / "other" / "vault").mkdir(parents=True)
+    (tmp_path / "other" / "runs").mkdir()
+    command = Confinement("namespaces", str(tmp_path / "other" / "vault")).command("code", "-q")
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdin.write(f"print(open({str(lab / 'vault/corpus/part-0.jsonl')!r}).read(), flush=True)\n")
+        other.stdin.flush()
+        assert SECRET in other.stdout.readline()
+        found = train(lab, confinement, READ)
+        other.stdin.close()
+    assert [text for text in found if SECRET in text] == []
+
+
 def test_a_training_cannot_change_what_judges_it(lab: Path) -> None:
     confinement = confined(lab, "namespaces", "bubblewrap")
     found = train(

@@ -4,6 +4,8 @@ Everything happens in the process itself, before it imports what it runs: see `a
 privileges are gone, nothing brings the vault back: the cover cannot be unmounted, also not from a further namespace,
 since mounts that come from a more privileged one are locked together there (user_namespaces(7), mount_namespaces(7));
 and `/proc/PID/root` of a process outside needs the right to trace it, which takes at least its privileges (ptrace(2)).
+A run of another lab has no more privileges than this one and sees this vault; so each confined process is in a user
+namespace of its own, which takes away the right to trace even one's equals.
 """
 
 import ctypes
@@ -12,6 +14,7 @@ import os
 import runpy
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from assay.execution.confinement import KEPT, NOBODY, Confinement, block_devices, hidden, read_only
 
@@ -46,13 +49,8 @@ def enter(confinement: Confinement) -> None:
 
 
 def _cover(confinement: Confinement) -> None:
-    uid, gid = os.geteuid(), os.getegid()
     paths, devices = hidden(confinement.vault), block_devices()
-    if _libc.unshare(_CLONE_NEWNS):  # needs root; an ordinary user may do it in a user namespace
-        _check(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS), "unshare")
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    _leave_namespaces()
     _mount("none", "/", "", _MS_REC | _MS_PRIVATE)
     for path in read_only(confinement.lab):
         _mount(path, path, "", _MS_BIND | _MS_REC)
@@ -65,6 +63,45 @@ def _cover(confinement: Confinement) -> None:
     for path in devices:
         _mount("/dev/null", path, "", _MS_BIND)
     os.chdir(Path.cwd())  # by the new mounts
+
+
+def _leave_namespaces() -> None:
+    """Enter a mount namespace in a user namespace of its own, where the same numbers mean the same users as before."""
+    uid, gid, root = os.geteuid(), os.getegid(), os.geteuid() == 0
+    if not root:
+        _check(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS), "unshare")
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+        return
+    entered, tell = os.pipe()
+    mapper = os.fork()
+    if mapper == 0:  # stays outside, where it may map every user
+        try:
+            os.close(tell)
+            _map_everyone(os.getppid(), entered)
+        finally:
+            os._exit(1)
+    try:
+        _check(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS), "unshare")
+        os.write(tell, b"1")
+    finally:
+        os.close(entered)
+        os.close(tell)
+        _, failed = os.waitpid(mapper, 0)
+    if failed:
+        raise OSError("the users of the new namespace could not be mapped")
+
+
+def _map_everyone(process: int, entered: int) -> NoReturn:
+    """Map each user and group of this process's namespace to itself in that of another, once it has entered it."""
+    if not os.read(entered, 1):
+        os._exit(1)
+    for name in ("uid_map", "gid_map"):
+        ranges = [line.split() for line in Path(f"/proc/self/{name}").read_text().splitlines()]
+        text = "".join(f"{inside} {inside} {length}\n" for inside, _, length in ranges)
+        Path(f"/proc/{process}/{name}").write_text(text)
+    os._exit(0)
 
 
 def _flags(path: str) -> int:
