@@ -180,8 +180,8 @@ def rotate(lab: Lab) -> dict[str, Any]:
         sealed, part = open_sealed(lab.vault_dir), part_of(lab.store.ledger()) + 1
         if part >= len(sealed.parts):
             raise UserError(
-                f"all {len(sealed.parts)} of the vault's parts have been in use; make a new lab with fresh text "
-                f"(assay init), since what was used up cannot be sealed again"
+                f"the vault has no further part ({len(sealed.parts)} sealed, all in use by now); make a new lab with "
+                f"fresh text (assay init), since what was used up cannot be sealed again"
             )
         with lab.store.transaction() as connection:
             append(connection, ROTATED, {"part": part, "commitment": lab.corpus().vault})

@@ -84,7 +84,9 @@ def show(found: "Calibration") -> None:
             print(f"    {part.scale:34} {_value(part.deviation)}  ({count(part.runs, 'seed')})")
     print("\n  a pair's difference varies by                            arms correlate")
     for pair in found.paired:
-        print(f"    {in_words(pair.change)[:40]:40} {_value(pair.deviation)}  {_value(pair.correlation, '')}")
+        name = in_words(pair.change)
+        name = name if len(name) <= 40 else f"{name[:39]}…"
+        print(f"    {name:40} {_value(pair.deviation)}  {_value(pair.correlation, '')}")
     if found.sharing:
         print("\n  sharing less than both seeds, over all changes")
         for what, deviation, ratio in pooled_sharing(found):

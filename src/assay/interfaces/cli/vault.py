@@ -20,7 +20,8 @@ def status(lab: LabArgument = None, *, json: Json = False) -> None:
     if json:
         print_json(facts)
         return
-    reason = f" ({facts['reason']})" if facts["reason"] else ""
+    found = "" if facts["mechanism"] == "advisory" else "what was tried first does not hold here: "
+    reason = f" ({found}{facts['reason']})" if facts["reason"] else ""
     if not facts["commitment"]:
         print(f"No vault: {facts['reason']}.")
         print("Promotions are advisory as far as the sealed set goes.")

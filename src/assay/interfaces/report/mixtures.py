@@ -63,13 +63,14 @@ def _relevance(model: MixtureModel, name: str) -> Panel:
     ]  # fmt: skip
     # Names stand inside, because they are too long for the margin.
     labels = [(_height(place, order), str(place + 1)) for place in range(len(order))]
+    more = " …" if len(order) > 4 else ""
     listed = ", ".join(f"{place + 1} {model.domains[domain]}" for place, domain in enumerate(order[:4].tolist()))
     return Panel(
         marks,
         x_ticks=_ticks(axis, 6),
         y_ticks=labels,
         x_label=f"change of {name}",
-        y_label=f"relevance by rank: {listed} …",
+        y_label=f"relevance by rank: {listed}{more}",
         height=18 * len(order) + 20,
     )
 
