@@ -300,8 +300,11 @@ def draw(path: Path, drawn: Sequence[tuple[str, dict[float, Point]]]) -> None:
         [(legend, kind, 0) for legend, kind in zip(LEGEND, kinds, strict=True)],
         height=320,
     )
-    text = "Threshold 2,000, cap 40 pairs. Further left is cheaper, further up finds more; no test of its own pairs alone lies above "
-    write_picture(path, picture("What a null costs, and what is found", text + "Wald's curve.", [panel]))
+    text = (
+        "Threshold 2,000, cap 40 pairs. Further left is cheaper, further up finds more; no test of its own pairs alone "
+        "lies above Wald's curve."
+    )
+    write_picture(path, picture("What a null costs, and what is found", text, [panel]))
 
 
 # 2. Whole campaigns
