@@ -37,6 +37,7 @@ from assay.evidence.online import level
 from assay.evidence.pooling import Pool
 from assay.evidence.sequential import (
     ALTERNATIVE,
+    CLEAR,
     FUTILE_AT,
     Noise,
     e_value,
@@ -55,8 +56,6 @@ from assay.spec.verdict import Decision, Stage
 RULES = 2
 #: Evidence that closes a test as refuted: the effect is below the smallest worth having, at the 5% level.
 REFUTE_AT = 20.0
-#: Largest effect, in deviations of a paired difference, that futility may count on where a gain worth having is larger.
-CLEAR = 2.0
 #: Evidence by which a candidate must beat a champion that was tuned as well, at the 5% level.
 RETUNE_AT = 20.0
 #: Seeds at the smallest scale on which the champion tries each learning rate.

@@ -284,8 +284,10 @@ def _cheapest(
     measured_above: bool,
     settings: EvidenceSettings,
     threshold: float,
-) -> tuple[Stopping, float | None]:
+) -> tuple[Stopping | None, float | None]:
     """Design of least compute per discovery, and that compute if tests began one scale higher.
+
+    None where nothing allowed could find such an effect: a campaign shall not keep to that.
 
     The champion's replications are shared by all tests and not counted. Beginning higher, a confirmation is taken to
     cost as much more, and to be as noisy, as the first stage there.
@@ -300,9 +302,9 @@ def _cheapest(
 
     chosen = best(noise, noise_above, plan.scale.flops)
     higher = best(noise_above, noise_above, above).cost if measured_above else math.inf
-    stopping = Stopping(
+    stopping = None if math.isinf(chosen.cost) else Stopping(
         effect_percent=aim, pairs=chosen.pairs, confirm_pairs=chosen.confirm_pairs, futile_at=chosen.futile_at,
-        power=chosen.power, null_pairs=chosen.null_pairs, flops=None if math.isinf(chosen.cost) else chosen.cost,
+        power=chosen.power, null_pairs=chosen.null_pairs, flops=chosen.cost,
     )  # fmt: skip
     return stopping, None if math.isinf(higher) else higher
 

@@ -22,15 +22,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.evidence.sequential import ALTERNATIVE, FUTILE_AT, critical_effect, futility_effect
+from assay.evidence.sequential import ALTERNATIVE, CLEAR, FUTILE_AT, critical_effect, futility_effect
 
 Floats = NDArray[np.float64]
 
 #: Bounds of the likelihood ratio, and caps, that are tried. A bound of 0 never gives up on it.
 BOUNDS = (0.0, 0.1, FUTILE_AT, 0.35, 0.5, 0.6, 0.7, 0.8)
 CAPS = (3, 4, 6, 8, 12, 16, 20, 30, 40, 60, 100, 150, 200)
-#: Largest alternative that futility reckons with, as in the loop.
-CLEAR = 2.0
 #: Share of the greatest power that a design must keep.
 KEEP = 0.9
 _REPETITIONS = 4_000

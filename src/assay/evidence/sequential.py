@@ -73,6 +73,9 @@ SPREAD = 3.0
 ALTERNATIVE = 1.0
 """Effect, in deviations of a paired difference, that a test whose noise is known is designed to find."""
 
+CLEAR = 2.0
+"""Largest effect that futility counts on, however much larger the smallest gain worth having is."""
+
 FUTILE_AT = 0.24
 """Likelihood ratio of that effect against none below which such a test ends.
 

@@ -77,7 +77,7 @@ class Stopping(Frozen):
     futile_at: float = Field(ge=0, lt=1, description="likelihood ratio below which a test is given up")
     power: float = Field(description="chance that such an effect is promoted")
     null_pairs: float = Field(description="mean pairs that a change which does nothing costs")
-    flops: float | None = Field(description="compute per discovery, if one proposal in ten helps; None: finds nothing")
+    flops: float = Field(description="compute per discovery, if one proposal in ten helps")
 
 
 class Design(Frozen):

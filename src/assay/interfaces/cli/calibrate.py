@@ -109,7 +109,7 @@ def show(found: "Calibration") -> None:
             + ("; more than any campaign should spend" if design.power < 0.79 else "")
         )
         best = design.cheapest
-        if best is not None and best.flops is not None:
+        if best is not None:
             print(
                 f"    least compute for {best.effect_percent:.2f}%: at most {best.pairs} pairs and "
                 f"{best.confirm_pairs} to confirm, giving up below a\n    likelihood ratio of {best.futile_at:g} "
