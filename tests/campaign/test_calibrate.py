@@ -152,7 +152,7 @@ def test_the_campaign_reckons_with_it(lab: MakeLab) -> None:
 def test_another_trainers_noise_is_not_reckoned_with(lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
     made = lab()
     found = measure(made)
-    monkeypatch.setattr("assay.campaign.lab.trainer_identity", lambda _command: "another trainer")
+    monkeypatch.setattr("assay.campaign.lab.trainer_identity", lambda *_: "another trainer")
     simulate(made, "6runs")
     campaign = made.campaign()
     assert campaign.decider.calibrated == []

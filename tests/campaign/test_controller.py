@@ -336,7 +336,7 @@ def test_another_trainer_ends_open_tests_and_shares_no_pair_with_the_first(
     runs_before = started(made)
     assert under_test
     assert before.decider.outstanding
-    monkeypatch.setattr("assay.campaign.lab.trainer_identity", lambda _: "another trainer")
+    monkeypatch.setattr("assay.campaign.lab.trainer_identity", lambda *_: "another trainer")
     assert simulate(made, "60runs") == "the budget of 60 runs is spent"
     for number in under_test:
         verdict = next(body for body in of_kind(made, "verdict") if body["number"] == number)

@@ -67,7 +67,7 @@ class Lab:
 
     def trainer(self) -> str:
         """Identity of what would train now: trainer, library versions, device."""
-        return trainer_identity(self.config.execution.command)
+        return trainer_identity(self.config.execution.command, self.config.execution.hardware)
 
     def vault(self) -> bool:
         """Whether a promotion needs an answer of the sealed vault."""
@@ -89,9 +89,12 @@ class Lab:
         )
 
     def order(self, run: Run, vocab: int, stop_at_step: int | None = None) -> RunOrder:
+        execution = self.config.execution
         return RunOrder(
             run=run, run_hash=run.hash, corpus_dir=str(self.corpus_dir), vocab=vocab, stop_at_step=stop_at_step,
-            command=self.config.execution.command,
+            command=execution.command, hardware=execution.hardware,
+            checkpoint_seconds=execution.checkpoints.seconds, checkpoint_keep=execution.checkpoints.keep,
+            milestone_steps=execution.checkpoints.milestone_steps,
         )  # fmt: skip
 
     def campaign(self, check: bool = False) -> Campaign:

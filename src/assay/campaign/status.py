@@ -63,7 +63,7 @@ def status_of(folder: Path) -> dict[str, Any]:
         else {
             "scale": found.scale,
             "runs": len(found.runs),
-            "stale": found.stale(champion, trainer_identity(config.execution.command)),
+            "stale": found.stale(champion, trainer_identity(config.execution.command, config.execution.hardware)),
         },
         "ledger_entries": len(entries),
     }

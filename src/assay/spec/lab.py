@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from assay.spec.base import Frozen
 from assay.spec.errors import UserError
+from assay.spec.hardware import Checkpoints, Hardware
 from assay.spec.recipe import Recipe
 from assay.spec.registry import names
 from assay.spec.scale import Scale
@@ -111,6 +112,8 @@ class ExecutionSettings(Frozen):
     workers: int = Field(default=0, ge=0, description="runs at a time; 0: one a core")
     in_flight: int = Field(default=2, ge=1, description="proposals under test at a time")
     command: tuple[str, ...] = Field(default=(), description="external trainer; {run} is run.json")
+    hardware: Hardware = Hardware()
+    checkpoints: Checkpoints = Checkpoints()
 
     @field_validator("executor")
     @classmethod

@@ -7,17 +7,21 @@ the peak. The empty recipe is therefore generation 0. A default's meaning never 
 """
 
 import json
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from assay.spec.base import Frozen, explain
+from assay.spec.combinations import check_combination
 from assay.spec.errors import UserError
 from assay.spec.registry import names
 
 #: Sizes beyond any model's, so that a slip of the pen is an error and not an overflow.
 MOST = 2**24
 MOST_RATIO = 1000.0
+
+
+Change = dict[str, Any]
 
 
 def _known(kind: str, value: str) -> str:
@@ -37,20 +41,90 @@ class Model(Frozen):
     )
     head_dim: int = Field(default=32, gt=0, le=MOST, description="width of one attention head; must divide the width")
     query_heads_per_kv: int = Field(default=1, gt=0, le=MOST, description="query heads that share one key/value head")
-    position: Literal["learned", "rope"] = Field(default="learned", description="learned table, or rotary (RoPE)")
+    position: Literal["learned", "rope", "none"] = Field(
+        default="learned", description="learned table, rotary (RoPE), or none but what the causal mask tells"
+    )
     rope_base: float = Field(default=10_000.0, gt=1, description="longest wavelength of RoPE, in 2π tokens")
-    norm: Literal["layernorm", "rmsnorm"] = Field(default="layernorm", description="before each block")
+    nope_every: int = Field(
+        default=0, ge=0, le=MOST, description="every n-th layer goes without rotary positions (NoPE); 0: none"
+    )
+    norm: Literal["layernorm", "rmsnorm", "rmsnorm_plain"] = Field(
+        default="layernorm", description="kind of norm; rmsnorm_plain has no learned gain"
+    )
+    norm_place: Literal["pre", "post", "output", "sandwich"] = Field(
+        default="pre",
+        description="pre: before each block; post: after the sum (Vaswani 2017); output: on the block's output, before "
+        "the sum (OLMo 2); sandwich: before each block and on its output (Gemma 2)",
+    )
     qk_norm: bool = Field(default=False, description="RMS-normalise queries and keys per head")
+    window: int = Field(
+        default=0, ge=0, le=MOST, description="tokens that a sliding-window layer looks back, itself included; 0: all"
+    )
+    full_every: int = Field(
+        default=2,
+        ge=1,
+        le=MOST,
+        description="with a window, every n-th layer, counted back from the last, sees the whole context",
+    )
+    value_embeddings: bool = Field(
+        default=False, description="every other layer adds an embedding of the token, of its own, to its values"
+    )
+    value_residual: bool = Field(
+        default=False, description="each layer mixes the first layer's values into its own, by a learned scalar"
+    )
+    x0_residual: bool = Field(
+        default=False, description="each layer's input mixes in the embedding again, by learned scalars"
+    )
+    logit_softcap: float = Field(
+        default=0.0, ge=0, description="logits are bent to stay within ± this, by c·tanh(x/c); 0: free"
+    )
     mlp: Literal["gelu", "relu2", "swiglu"] = Field(default="gelu", description="activation; swiglu is gated")
     mlp_ratio: float = Field(default=4.0, gt=0, le=MOST_RATIO, description="hidden width of the MLP, times the width")
     bias: bool = Field(default=False, description="biases in linear layers and LayerNorm")
     tied_embeddings: bool = Field(default=True, description="one table for input and output")
+    experts: int = Field(
+        default=0,
+        ge=0,
+        le=4096,
+        description="experts of a mixture-of-experts MLP, which share the hidden width; 0: one dense MLP",
+    )
+    experts_per_token: int = Field(default=2, ge=1, le=4096, description="experts that each token goes to (top-k)")
+    shared_expert: bool = Field(default=False, description="one more expert, which every token goes to")
+    expert_bias_rate: float = Field(
+        default=1e-3, ge=0, le=1, description="how fast the routing bias that balances experts' loads moves, a step"
+    )
+    init: Literal["gpt2", "fan_in", "zero_residual"] = Field(
+        default="gpt2",
+        description="gpt2: deviation 0.02, less where a block writes to the stream; fan_in: 1/√inputs; zero_residual: "
+        "fan_in, and nothing where a block writes to the stream",
+    )
+    init_ratio: float = Field(default=1.0, gt=0, le=MOST_RATIO, description="deviation, times what `init` says")
+
+
+class Group(Frozen):
+    """How a group of parameters departs from the optimiser's own constants. Absent: as the optimiser has it."""
+
+    lr_ratio: float = Field(default=1.0, ge=0, le=MOST_RATIO, description="learning rate, times optimiser.lr")
+    decay_ratio: float = Field(
+        default=1.0, ge=0, le=MOST_RATIO, description="weight decay, times optimiser.weight_decay"
+    )
+    beta1: float | None = Field(default=None, ge=0, lt=1, description="decay of the first moment")
+    beta2: float | None = Field(default=None, ge=0, lt=1, description="decay of the second moment")
+    eps: float | None = Field(default=None, gt=0, description="guard against division by zero")
+
+
+class VectorGroup(Group):
+    """Gains, biases and learned scalars, which are not decayed unless asked for."""
+
+    decay_ratio: float = Field(
+        default=0.0, ge=0, le=MOST_RATIO, description="weight decay, times optimiser.weight_decay"
+    )
 
 
 class Optimiser(Frozen):
-    """Optimiser and its constants. With Muon, `muon_*` governs hidden matrices and AdamW the rest."""
+    """Optimiser and its constants. With Muon or SOAP, `muon_*` or `soap_*` governs hidden matrices, AdamW the rest."""
 
-    name: str = Field(default="adamw", description="adamw or muon")
+    name: str = Field(default="adamw", description="adamw, muon, soap or schedule_free")
     lr: float = Field(default=1e-3, gt=0, description="peak learning rate of AdamW")
     beta1: float = Field(default=0.9, ge=0, lt=1, description="decay of AdamW's first moment")
     beta2: float = Field(default=0.99, ge=0, lt=1, description="decay of AdamW's second moment")
@@ -59,6 +133,18 @@ class Optimiser(Frozen):
     grad_clip: float = Field(default=1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
     muon_lr: float = Field(default=0.02, gt=0, description="peak learning rate of hidden matrices under Muon")
     muon_momentum: float = Field(default=0.95, ge=0, lt=1, description="Nesterov momentum of Muon")
+    soap_lr: float = Field(default=3e-3, gt=0, description="peak learning rate of hidden matrices under SOAP")
+    soap_beta: float = Field(default=0.95, ge=0, lt=1, description="decay of SOAP's two covariances")
+    soap_every: int = Field(default=10, ge=1, le=MOST, description="steps between updates of SOAP's eigenbases")
+    cautious_decay: bool = Field(
+        default=False, description="decay only weights that the update moves towards zero as well"
+    )
+    z_loss: float = Field(
+        default=0.0, ge=0, description="weight of (ln Σ exp logits)² in the training loss, which keeps logits small"
+    )
+    embedding: Group = Field(default=Group(), description="embedding tables (with tied embeddings, the head too)")
+    head: Group = Field(default=Group(), description="the output matrix, where it is not tied")
+    vectors: VectorGroup = Field(default=VectorGroup(), description="gains, biases and learned scalars")
 
     @field_validator("name")
     @classmethod
@@ -69,9 +155,12 @@ class Optimiser(Frozen):
 class Schedule(Frozen):
     """Learning rate over time, as fractions of the run."""
 
-    name: str = Field(default="cosine", description="cosine, linear or wsd (warm-up, stable, decay)")
+    name: str = Field(
+        default="cosine",
+        description="cosine, linear, constant, or flat until a final decay that is straight (wsd) or 1 − √ (sqrt)",
+    )
     warmup: float = Field(default=0.05, ge=0, lt=1, description="fraction of steps with a linear rise")
-    decay: float = Field(default=0.2, gt=0, le=1, description="fraction of steps in the final decay (wsd only)")
+    decay: float = Field(default=0.2, gt=0, le=1, description="fraction of steps in the final decay (wsd and sqrt)")
     final: float = Field(default=0.1, ge=0, le=1, description="last learning rate, as a fraction of the peak")
     average: float = Field(
         default=0.0,
@@ -86,31 +175,59 @@ class Schedule(Frozen):
         return _known("schedule", value)
 
 
+def _normalised(weights: dict[str, float] | None) -> dict[str, float] | None:
+    if weights is None:
+        return None
+    if not weights:
+        raise ValueError("the mixture is empty; name at least one domain, or leave the key out")
+    for domain, weight in weights.items():
+        if weight < 0:
+            raise ValueError(f"the weight of '{domain}' is negative ({weight}); weights are zero or more")
+    total = sum(weights.values())
+    if total <= 0:
+        raise ValueError("all weights are zero; at least one domain needs a positive weight")
+    # Left alone when it already adds up to one, so that a round trip keeps the hash.
+    scaled = weights if abs(total - 1) < 1e-4 else {d: round(w / total, 6) for d, w in weights.items()}
+    return dict(sorted(scaled.items()))
+
+
+Mixture = Annotated[dict[str, float] | None, AfterValidator(_normalised)]
+
+
+class Stage(Frozen):
+    """A part of the run with a mixture of its own, at the beginning (curriculum) or at the end (annealing)."""
+
+    share: float = Field(default=0.0, ge=0, le=1, description="fraction of the run's tokens; 0: no such stage")
+    mixture: Mixture = Field(default=None, description="sampling weight per domain; absent: as in the main part")
+
+
 class Data(Frozen):
     """What is read: mixture over domains, context length and batch."""
 
-    mixture: dict[str, float] | None = Field(
+    mixture: Mixture = Field(
         default=None, description="sampling weight per domain; absent: in proportion to each domain's tokens"
+    )
+    opening: Stage = Field(default=Stage(), description="the first part of the run")
+    closing: Stage = Field(default=Stage(), description="the last part of the run, for annealing on the best data")
+    reweight: float = Field(
+        default=0.0,
+        ge=0,
+        le=MOST_RATIO,
+        description="how strongly domains whose loss still falls fast are drawn more often, online; 0: not at all",
     )
     context: int = Field(default=64, gt=0, le=MOST, description="tokens a sequence")
     batch: int = Field(default=12, gt=0, le=MOST, description="sequences a step")
-
-    @field_validator("mixture")
-    @classmethod
-    def _mixture(cls, weights: dict[str, float] | None) -> dict[str, float] | None:
-        if weights is None:
-            return None
-        if not weights:
-            raise ValueError("the mixture is empty; name at least one domain, or leave the key out")
-        for domain, weight in weights.items():
-            if weight < 0:
-                raise ValueError(f"the weight of '{domain}' is negative ({weight}); weights are zero or more")
-        total = sum(weights.values())
-        if total <= 0:
-            raise ValueError("all weights are zero; at least one domain needs a positive weight")
-        # Left alone when it already adds up to one, so that a round trip keeps the hash.
-        scaled = weights if abs(total - 1) < 1e-4 else {d: round(w / total, 6) for d, w in weights.items()}
-        return dict(sorted(scaled.items()))
+    batch_warmup: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="fraction of the run's tokens read in smaller batches, a quarter, then half",
+    )
+    packing: Literal["stream", "best_fit"] = Field(
+        default="stream",
+        description="stream: windows anywhere in the text; best_fit: whole documents, packed with few truncations",
+    )
+    document_mask: bool = Field(default=False, description="tokens attend within their own document only")
 
 
 class Recipe(Frozen):
@@ -120,23 +237,37 @@ class Recipe(Frozen):
     optimiser: Optimiser = Optimiser()
     schedule: Schedule = Schedule()
     data: Data = Data()
-    transfer: Literal["constant"] = Field(
-        default="constant", description="how constants follow the scale; 'constant': not at all, as in nanoGPT"
+    transfer: Literal["constant", "mup"] = Field(
+        default="constant",
+        description="how constants follow the scale; constant: not at all, as in nanoGPT; mup: as the maximal update "
+        "parametrisation has it, so that what is tuned at the base size holds at others",
+    )
+    base_width: int = Field(default=64, gt=0, le=MOST, description="width at which mup leaves constants as they are")
+    base_depth: int = Field(default=2, gt=0, le=MOST, description="depth at which mup leaves constants as they are")
+    base_tokens: float = Field(
+        default=0.0, ge=0, description="tokens of a run at which mup leaves the batch as it is; 0: at any number"
     )
     stream: int = Field(
         default=0, ge=0, lt=2**31,
         description="another draw of every random number, with the same distribution; for placebos, never searched",
     )  # fmt: skip
 
+    @model_validator(mode="after")
+    def _possible(self) -> "Recipe":
+        check_combination(flatten(self.model_dump(mode="json")))
+        return self
 
-Change = dict[str, Any]
+
+def is_mixture(key: str) -> bool:
+    """Whether a dotted key holds sampling weights, which belong together and stay one value."""
+    return key.rpartition(".")[2] == "mixture"
 
 
 def flatten(nested: dict[str, Any]) -> Change:
     """Turn nested tables into dotted keys; a mixture stays one value, since its weights belong together."""
     flat: Change = {}
     for key, value in nested.items():
-        if isinstance(value, dict) and key.split(".")[-1] != "mixture":
+        if isinstance(value, dict) and not is_mixture(key):
             inner = flatten(cast(dict[str, Any], value))
             flat.update({f"{key}.{name}": leaf for name, leaf in inner.items()})
         else:
@@ -155,8 +286,11 @@ def changed(recipe: Recipe, change: Change, where: str = "the change") -> Recipe
     for key, value in change.items():
         if key not in known:
             raise UserError(f"{where}: unknown key '{key}'; `assay recipe show` lists every key of a recipe")
-        table, _, leaf = key.rpartition(".")
-        (data[table] if table else data)[leaf] = value
+        *tables, leaf = key.split(".")
+        table = data
+        for name in tables:
+            table = table[name]
+        table[leaf] = value
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:

@@ -21,6 +21,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "cosine": "assay.training.schedules.cosine:factor",
         "linear": "assay.training.schedules.linear:factor",
         "wsd": "assay.training.schedules.wsd:factor",
+        "constant": "assay.training.schedules.constant:factor",
     },
     "researcher": {
         "known": "assay.researchers.known:Known",

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from assay.spec.base import Frozen, sha256_text
+from assay.spec.hardware import Hardware
 from assay.spec.recipe import Recipe
 from assay.spec.scale import Scale
 
@@ -58,6 +59,11 @@ class RunOrder(Frozen):
     vocab: int
     stop_at_step: int | None = Field(default=None, description="pause, with a checkpoint, once this step is done")
     checkpoint_seconds: float = Field(default=30.0, description="at most this long between checkpoints")
+    checkpoint_keep: int = Field(default=2, ge=1, description="newest checkpoints that are kept while a run goes on")
+    milestone_steps: int = Field(
+        default=0, ge=0, description="checkpoints at multiples of it are kept for good; 0: none"
+    )
+    hardware: Hardware = Hardware()
     command: tuple[str, ...] = Field(default=(), description="external trainer; {run} stands for the path of run.json")
 
 

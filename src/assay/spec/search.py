@@ -7,13 +7,13 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from assay.spec.base import Frozen
 from assay.spec.errors import UserError
-from assay.spec.recipe import Change, Recipe, changed, flatten
+from assay.spec.recipe import Change, Recipe, changed, flatten, is_mixture
 
 Scalar = str | bool | int | float
 
 
 class Range(Frozen):
-    """A number between two limits. For `data.mixture` the limits hold for each domain's weight."""
+    """A number between two limits. For a mixture the limits hold for each domain's weight."""
 
     low: float
     high: float
@@ -56,13 +56,13 @@ def check_space(space: Space, start: Recipe, where: str) -> None:
             raise UserError(f"{where}: 'stream' only draws other random numbers and is the lab's own; remove it")
         present = fields.get(key)
         if not isinstance(allowed, Range):
-            if key == "data.mixture":
+            if is_mixture(key):
                 raise UserError(f"{where}: '{key}' needs a range for the weights, as in {{ low = 0.0, high = 1.0 }}")
             if not allowed:
                 raise UserError(f"{where}: '{key}' has no values; list some, or remove the key")
             for value in allowed:
                 changed(start, {key: value}, where)
-        elif key == "data.mixture":
+        elif is_mixture(key):
             if allowed.low < 0:
                 raise UserError(f"{where}: '{key}' has low = {allowed.low}, but weights are zero or more")
         elif isinstance(present, str | bool):

@@ -1,0 +1,52 @@
+"""Pairs of recipe fields that exclude each other. Each refusal names both fields.
+
+To add one, add an entry to `CONFLICTS`: the two dotted keys, when they exclude each other, and why.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Flat = dict[str, Any]
+
+
+class Conflict(NamedTuple):
+    """Two settings that cannot go together."""
+
+    one: str
+    other: str
+    both: Callable[[Flat], bool]
+    why: str
+
+
+CONFLICTS = (
+    Conflict(
+        "model.experts", "model.experts_per_token",
+        lambda r: 0 < r["model.experts"] < r["model.experts_per_token"],
+        "a token cannot go to more experts than there are",
+    ),
+    Conflict(
+        "model.experts", "model.bias",
+        lambda r: r["model.experts"] > 0 and r["model.bias"],
+        "experts have no biases",
+    ),
+    Conflict(
+        "optimiser.name", "schedule.average",
+        lambda r: r["optimiser.name"] == "schedule_free" and r["schedule.average"] > 0,
+        "Schedule-Free averages the weights by itself",
+    ),
+    Conflict(
+        "data.opening.share", "data.closing.share",
+        lambda r: r["data.opening.share"] + r["data.closing.share"] > 1,
+        "together they are longer than the run",
+    ),
+)  # fmt: skip
+
+
+def check_combination(flat: Flat) -> None:
+    """Raise `ValueError`, naming both fields and their values, if two fields of a recipe exclude each other."""
+    for conflict in CONFLICTS:
+        if conflict.both(flat):
+            raise ValueError(
+                f"{conflict.one} = {flat[conflict.one]!r} and {conflict.other} = {flat[conflict.other]!r} cannot go "
+                f"together: {conflict.why}; change one of the two"
+            )

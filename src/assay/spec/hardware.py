@@ -1,0 +1,41 @@
+"""What a run is computed on, and how its checkpoints are kept."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from assay.spec.base import Frozen
+
+
+class Hardware(Frozen):
+    """The device and how it is used. Part of a trainer's identity: compared runs never cross it."""
+
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="where tensors live")
+    precision: Literal["fp32", "bf16"] = Field(
+        default="fp32", description="bf16: matrix products in bfloat16, weights and optimiser in fp32"
+    )
+    compile: bool = Field(default=False, description="torch.compile: slow to start, faster after")
+    processes: int = Field(default=1, ge=1, le=4096, description="processes that share one run, through torchrun")
+    parallel: Literal["ddp", "fsdp"] = Field(
+        default="ddp", description="ddp: every process holds the model; fsdp: each holds a part (FSDP2)"
+    )
+    pack: int = Field(
+        default=1, ge=1, le=1024,
+        description="runs of one shape that train together in one process, their weights stacked; 1: each alone",
+    )  # fmt: skip
+
+    def words(self) -> str:
+        """What a trainer's identity says of these settings, besides the device; empty for the default."""
+        # How many runs may be packed together decides nothing; that they are packed does.
+        told = [f"{key}={value}" for key, value in self.identity().items() if key not in ("device", "pack")]
+        return " ".join([*told, *(["packed"] if self.pack > 1 else [])])
+
+
+class Checkpoints(Frozen):
+    """How often a run is saved, and what is kept. Decides no number."""
+
+    seconds: float = Field(default=30.0, gt=0, description="at most this long between checkpoints")
+    keep: int = Field(default=2, ge=1, le=1000, description="newest ones that are kept while a run goes on")
+    milestone_steps: int = Field(
+        default=0, ge=0, description="checkpoints at multiples of this many steps are kept for good; 0: none"
+    )
