@@ -6,6 +6,7 @@ from assay.spec.base import Frozen
 from assay.spec.errors import UserError
 from assay.spec.recipe import MOST, Recipe
 from assay.spec.registry import load
+from assay.spec.transfer import Transfer, transferred
 
 
 class Scale(Frozen):
@@ -36,6 +37,7 @@ class Shape(Frozen):
     parameters: int = Field(description="all trained numbers, embeddings included")
     flops_per_step: float = Field(description="forward, backward and optimiser")
     steps: int
+    transfer: Transfer = Field(default=Transfer(), description="what follows from the size for the recipe's constants")
 
     @property
     def tokens_per_step(self) -> int:
@@ -114,8 +116,10 @@ def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:
         + vocab * width * (1 if model.tied_embeddings else 2)
         + (data.context * width if model.position == "learned" else 0)
     )
-    tokens = data.context * data.batch
     forward = 2 * (depth * layer_weights + vocab * width) + depth * 4 * width * data.context
+    transfer = transferred(recipe, width, depth, scale.flops / (3.0 * forward))
+    batch = round(data.batch * transfer.batch)
+    tokens = data.context * batch
     optimiser = load("optimiser_flops", recipe.optimiser.name)
     flops_per_step = 3.0 * forward * tokens + float(depth * sum(optimiser(shape) for shape in layer))
     steps = int(scale.flops // flops_per_step)
@@ -126,6 +130,6 @@ def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:
         )
     return Shape(
         width=width, depth=depth, heads=heads, kv_heads=kv_heads, head_dim=model.head_dim,
-        mlp_hidden=mlp_hidden, context=data.context, batch=data.batch, vocab=vocab,
-        parameters=parameters, flops_per_step=flops_per_step, steps=steps,
+        mlp_hidden=mlp_hidden, context=data.context, batch=batch, vocab=vocab,
+        parameters=parameters, flops_per_step=flops_per_step, steps=steps, transfer=transfer,
     )  # fmt: skip
