@@ -1,0 +1,131 @@
+"""What benchmarks share: options, the machine in words, peer and assay in turn, medians, tables."""
+
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from peers.nanogpt import Nanogpt
+
+REPEATS = 5
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Missing(Exception):
+    """Something that a section needs is not on this machine; the message says what, and how to get it."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asked for.
+
+    Attributes:
+        peer: folder of a nanoGPT checkout.
+        shared: folder with `corpora/`.
+        work: where what takes long to make is kept, to go on from there.
+        repeats: measurements of each side; medians are reported.
+        quick: measure as little as shows that everything runs; the numbers mean nothing.
+        sizes: names of the only sizes wanted; empty: all.
+        arms: names of the only sides wanted; empty: all.
+    """
+
+    peer: Path
+    shared: Path
+    work: Path
+    repeats: int = REPEATS
+    quick: bool = False
+    sizes: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
+
+    def nanogpt(self) -> "Nanogpt":
+        """The peer. Raises `Missing` where there is none."""
+        from peers.nanogpt import Nanogpt
+
+        return Nanogpt(self.peer)
+
+
+@cache
+def commit() -> str:
+    """The commit of this checkout, with a mark where tracked files differ from it."""
+    asked = subprocess.run(
+        ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"], capture_output=True, text=True
+    )
+    return asked.stdout.strip() or "unknown"
+
+
+def machine() -> dict[str, Any]:
+    """Where and with what a benchmark ran. The load says whether others used the cores."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        processor = names[0].partition(":")[2].strip() if names else processor
+    return {
+        "processor": processor,
+        "cores": len(os.sched_getaffinity(0)),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "assay": commit(),
+        "load": round(os.getloadavg()[0], 1),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def in_words(found: dict[str, Any]) -> str:
+    """A machine as a line above a table."""
+    return (
+        f"{found['date']}, {found['processor']}, {found['cores']} cores (load {found['load']}), {found['system']}, "
+        f"Python {found['python']}, torch {found['torch']}, assay {found['assay']}"
+    )
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Processor seconds of this process; unlike wall time they leave out what other programs take."""
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+
+
+def in_turn(sides: dict[str, Callable[[], float]], repeats: int = REPEATS) -> dict[str, list[float]]:
+    """Measure every side `repeats` times, one after the other, each round beginning with another of them.
+
+    A machine's clock and its other users drift; in turn, all sides see the same of it. Call each side once before, so
+    that nothing is measured cold.
+    """
+    names = list(sides)
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(repeats):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            found[name].append(sides[name]())
+    return found
+
+
+def medians(found: dict[str, list[float]]) -> dict[str, float]:
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+    """Student's interval of a mean; not a number where there are fewer than two values."""
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    from scipy import stats
+
+    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
+    mean = statistics.fmean(values)
+    return mean - float(half), mean + float(half)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

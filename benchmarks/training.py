@@ -1,0 +1,76 @@
+"""How fast, how exact and how good the trainer is; against nanoGPT where there is something to compare.
+
+    python benchmarks/training.py                          every section but `quality`, which takes hours
+    python benchmarks/training.py speed overheads          some of them
+    python benchmarks/training.py quality --work quality   goes on where it was
+    python benchmarks/training.py --quick                  seconds; shows that everything runs, and measures nothing
+
+nanoGPT is used unmodified, from a checkout beside the project (`git clone https://github.com/karpathy/nanoGPT
+../nanoGPT`; another place: --nanogpt DIR or ASSAY_NANOGPT). Peer and assay take turns in one process on one thread, and
+medians of at least five measurements are reported, in tokens per second of processor time. The text is that of
+`corpora/` in the shared folder (--shared DIR or ASSAY_SHARED, default ../shared).
+"""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from pkgutil import iter_modules
+
+from harness import REPEATS, ROOT, Missing, Options, in_words, machine
+
+SECTIONS = tuple(sorted(module.name for module in iter_modules([str(Path(__file__).parent / "training_sections")])))
+ON_REQUEST = ("quality",)  # it takes hours
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
+    parser.add_argument("--nanogpt", type=Path, default=Path(os.environ.get("ASSAY_NANOGPT", ROOT.parent / "nanoGPT")))
+    parser.add_argument("--shared", type=Path, default=Path(os.environ.get("ASSAY_SHARED", ROOT.parent / "shared")))
+    parser.add_argument("--work", type=Path, help="folder for what takes long to make; a temporary one if left out")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="measurements of each side (at least 5)")
+    parser.add_argument("--quick", action="store_true", help="show that everything runs")
+    parser.add_argument("--sizes", nargs="*", default=(), help="quality: only these sizes")
+    parser.add_argument("--arms", nargs="*", default=(), help="quality: only these sides")
+    parser.add_argument("--json", action="store_true", help="print the numbers instead of tables")
+    given = parser.parse_args()
+    for name in given.sections:
+        if name not in SECTIONS:
+            parser.error(f"no section is called '{name}'; there are: {', '.join(SECTIONS)}")
+    if given.repeats < REPEATS:
+        parser.error(f"--repeats {given.repeats}: at least {REPEATS} are needed for a median")
+    return given
+
+
+def main() -> int:
+    given = arguments()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
+    found: dict[str, object] = {"machine": machine()}
+    code = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        options = Options(
+            peer=given.nanogpt, shared=given.shared, work=given.work or Path(temporary),
+            repeats=1 if given.quick else given.repeats, quick=given.quick, sizes=tuple(given.sizes),
+            arms=tuple(given.arms),
+        )  # fmt: skip
+        for name in given.sections or [name for name in SECTIONS if given.quick or name not in ON_REQUEST]:
+            section = importlib.import_module(f"training_sections.{name}")
+            try:
+                numbers, text = section.measure(options)
+            except Missing as error:
+                numbers, text = {"missing": str(error)}, f"Not measured: {error}."
+                code = 2 if name in given.sections else code
+            found[name] = numbers
+            if not given.json:
+                print(f"\n## {section.__doc__.partition(chr(10))[0]}\n\n{in_words(machine())}\n\n{text}", flush=True)
+    if given.json:
+        print(json.dumps(found, indent=1))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

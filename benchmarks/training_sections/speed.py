@@ -1,0 +1,121 @@
+"""Tokens per CPU-second against nanoGPT, on one thread, fp32, at T=256 and 4,096 tokens a step
+
+A speed counts only where both sides do the same arithmetic: from the same weights and batches, with the same AdamW,
+their losses have to agree within 1e-5 for 20 steps.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from harness import Options, cpu_seconds, in_turn, medians, table
+from peers import nanogpt
+
+from assay.spec.recipe import Recipe, changed
+from assay.spec.registry import load
+from assay.spec.scale import Scale, shape_at
+from assay.training.model import GPT
+from assay.training.trainer import clip
+
+CONTEXT, BATCH, VOCAB = 256, 16, 256
+GRID = ((128, 4), (192, 6), (320, 8))
+HEAD_DIM = 32
+AGREE_STEPS, TOLERANCE = 20, 1e-5
+STEPS = 20  # of one measurement
+SETTINGS = nanogpt.Settings()
+
+GPT2 = changed(Recipe(), {"data.context": CONTEXT, "data.batch": BATCH})
+MODERN = changed(GPT2, {"model.position": "rope", "model.qk_norm": True, "model.mlp": "relu2", "model.norm": "rmsnorm"})
+
+Step = Callable[[torch.Tensor, torch.Tensor], float]
+
+
+def batches(count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Random tokens: speed does not depend on them, and a loss near ln V agrees no more easily than another."""
+    generator = torch.Generator().manual_seed(0)
+    windows = torch.randint(VOCAB, (count, BATCH, CONTEXT + 1), generator=generator)
+    return [(window[:, :-1].contiguous(), window[:, 1:].contiguous()) for window in windows]
+
+
+def peer_step(model: torch.nn.Module) -> Step:
+    """A step of nanoGPT at its peak rate."""
+    optimizer = nanogpt.optimiser(model, SETTINGS)
+    return lambda x, y: nanogpt.train_step(model, optimizer, x, y, SETTINGS.learning_rate, SETTINGS)
+
+
+def assay_model(recipe: Recipe, width: int, depth: int) -> GPT:
+    scale = Scale(name=f"{width}x{depth}", width=width, depth=depth, flops=1e18)
+    return GPT(shape_at(recipe, scale, VOCAB), recipe.model, seed=0)
+
+
+def assay_step(model: GPT, recipe: Recipe) -> Step:
+    """A step of assay at its peak rate, of the trainer's own parts."""
+    optimisers = load("optimiser", recipe.optimiser.name)(model, recipe.optimiser)
+
+    def step(x: torch.Tensor, y: torch.Tensor) -> float:
+        loss = model(x, y)
+        loss.backward()
+        clip([weight.grad for weight in model.parameters() if weight.grad is not None], recipe.optimiser.grad_clip)
+        for optimiser in optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
+        return loss.item()
+
+    return step
+
+
+def disagreement(peer: nanogpt.Nanogpt, width: int, depth: int, steps: int = AGREE_STEPS) -> float:
+    """Largest difference between the losses of both sides, in nats a token, from the same weights and batches."""
+    torch.manual_seed(0)
+    theirs = peer.model(width, depth, width // HEAD_DIM, CONTEXT, VOCAB, SETTINGS)
+    ours = assay_model(GPT2, width, depth)
+    ours.load_state_dict(nanogpt.weights_for_assay(theirs.state_dict()))
+    one, other = peer_step(theirs), assay_step(ours, GPT2)
+    return max(abs(one(x, y) - other(x, y)) for x, y in batches(steps))
+
+
+def measure(options: Options) -> tuple[dict[str, Any], str]:
+    """The section: agreement, then tokens per CPU-second of nanoGPT, of the same model here, and of a modern one."""
+    torch.set_num_threads(1)
+    peer = options.nanogpt()
+    grid, steps = (GRID[:1], 1) if options.quick else (GRID, STEPS)
+    found: list[dict[str, Any]] = []
+    for width, depth in grid:
+        sides = {
+            "nanogpt": peer_step(peer.model(width, depth, width // HEAD_DIM, CONTEXT, VOCAB, SETTINGS)),
+            "gpt2": assay_step(assay_model(GPT2, width, depth), GPT2),
+            "modern": assay_step(assay_model(MODERN, width, depth), MODERN),
+        }
+        data = batches(steps)
+
+        def tokens_per_second(step: Step, data: list[tuple[torch.Tensor, torch.Tensor]] = data) -> float:
+            seconds = cpu_seconds(lambda: [step(x, y) for x, y in data])
+            return len(data) * CONTEXT * BATCH / seconds
+
+        for step in sides.values():
+            step(*data[0])  # not measured cold
+        speeds = in_turn(
+            {name: lambda step=step: tokens_per_second(step) for name, step in sides.items()}, options.repeats
+        )
+        found.append(
+            {
+                "width": width, "depth": depth, "tokens_per_cpu_second": speeds, "median": medians(speeds),
+                "disagreement": disagreement(peer, width, depth, 2 if options.quick else AGREE_STEPS),
+            }
+        )  # fmt: skip
+    lines = [
+        [
+            f"{row['width']} × {row['depth']}", f"{row['disagreement']:.1e}", f"{row['median']['nanogpt']:,.0f}",
+            *(f"{row['median'][side]:,.0f} ({row['median'][side] / row['median']['nanogpt']:.2f}×)"
+              for side in ("gpt2", "modern")),
+        ]
+        for row in found
+    ]  # fmt: skip
+    head = [
+        "width × layers",
+        "largest difference of losses",
+        "nanoGPT (tokens per CPU-second)",
+        "assay, GPT-2",
+        "modern",
+    ]
+    return {"models": found, "peer": peer.commit}, table(head, lines)
