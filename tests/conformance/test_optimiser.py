@@ -9,7 +9,7 @@ from assay.spec.recipe import Optimiser
 from assay.spec.registry import REGISTRY, load, names
 from assay.training.model import GPT
 from assay.training.trainer import optimiser_tensors, restore_optimisers
-from tests.training.test_model import build
+from tests.training.test_model import build, mean_loss
 
 BATCHES = [torch.randint(257, (2, 4, 16), generator=torch.Generator().manual_seed(i)) for i in range(5)]
 Optimisers = tuple[torch.optim.Optimizer, ...]
@@ -25,7 +25,7 @@ def made(name: str) -> tuple[GPT, Optimisers]:
 def steps(model: GPT, optimisers: Optimisers, batches: list[torch.Tensor]) -> list[float]:
     losses = []
     for tokens, targets in batches:
-        loss = model(tokens, targets)
+        loss = mean_loss(model, tokens, targets)
         loss.backward()
         for optimiser in optimisers:
             optimiser.step()

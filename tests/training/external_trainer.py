@@ -23,7 +23,8 @@ model = GPT(shape, recipe.model, order.run.seed.init)
 batches = Batches(Path(order.corpus_dir), recipe.data.mixture, shape.context, shape.batch, order.run.seed.data)
 losses = []
 for step in range(STEPS):
-    loss = model(*(torch.from_numpy(array) for array in batches.batch_at(step)))
+    tokens, targets = (torch.from_numpy(array) for array in batches.batch_at(step))
+    loss = torch.nn.functional.cross_entropy(model(tokens).flatten(0, 1), targets.flatten())
     loss.backward()
     with torch.no_grad():
         for parameter in model.parameters():

@@ -8,14 +8,14 @@ from assay.spec.registry import load
 from assay.training.model import GPT, HiddenMatrix
 from assay.training.optimisers.muon import COEFFICIENTS, Muon, orthogonalise
 from assay.training.trainer import clip
-from tests.training.test_model import build
+from tests.training.test_model import build, mean_loss
 
 BATCHES = [torch.randint(257, (2, 4, 16), generator=torch.Generator().manual_seed(i)) for i in range(5)]
 
 
 def gradients(model: GPT, batch: torch.Tensor) -> None:
     model.zero_grad()
-    model(batch[0], batch[1]).backward()
+    mean_loss(model, batch[0], batch[1]).backward()
 
 
 def test_adamw_follows_the_published_algorithm() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from assay.corpus.loader import Batches
 from assay.spec.registry import load
@@ -165,7 +166,7 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
             for group, peak in groups:
                 group["lr"] = peak * factor
             tokens, targets = (torch.from_numpy(array) for array in batches.batch_at(position.step))
-            mean_loss = model(tokens, targets)
+            mean_loss = F.cross_entropy(model(tokens).flatten(0, 1), targets.flatten())
             mean_loss.backward()
             gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
             norm = clip(gradients, recipe.optimiser.grad_clip)
