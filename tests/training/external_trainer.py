@@ -8,7 +8,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from assay.corpus.loader import Batches
+from assay.corpus.loader import Loader
 from assay.spec.run import RunOrder
 from assay.spec.scale import shape_at
 from assay.training.model import GPT
@@ -20,10 +20,11 @@ order = RunOrder.parse(json.loads(run_json.read_text()), str(run_json))
 recipe = order.run.recipe
 shape = shape_at(recipe, order.run.scale, order.vocab)
 model = GPT(shape, recipe.model, order.run.seed.init)
-batches = Batches(Path(order.corpus_dir), recipe.data.mixture, shape.context, shape.batch, order.run.seed.data)
+loader = Loader(Path(order.corpus_dir), recipe.data, shape, order.run.seed.data)
 losses = []
-for step in range(STEPS):
-    tokens, targets = (torch.from_numpy(array) for array in batches.batch_at(step))
+for _ in range(STEPS):
+    batch = loader.next()
+    tokens, targets = torch.from_numpy(batch.tokens), torch.from_numpy(batch.targets)
     loss = torch.nn.functional.cross_entropy(model(tokens).flatten(0, 1), targets.flatten())
     loss.backward()
     with torch.no_grad():

@@ -1,95 +1,78 @@
-"""Training batches: random windows of memory-mapped token streams, each a pure function of seed and number."""
+"""Training batches: each a pure function of recipe, seed and the state that the batch before it carries."""
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from assay.corpus.manifest import open_corpus
-from assay.spec.errors import UserError
+from assay.corpus.sampling import Stages, uniforms
+from assay.corpus.streams import Stream
+from assay.spec.recipe import Data
+from assay.spec.scale import Shape
 
-_WORDS = 4  # 64-bit words that Philox makes for each value of its counter
-_UNIT = 2.0**-53
+
+class Batch(NamedTuple):
+    """Sequences of one step, in arrays that belong to the caller.
+
+    Attributes:
+        tokens: (B, T) int64.
+        targets: (B, T) int64, the token that follows each.
+        domains: (B,) int64, index into `Loader.domains`.
+        documents: (B, T) int64, number of the document within its row; None without data.document_mask.
+        state: plain JSON data, from which a loader goes on exactly after this batch.
+    """
+
+    tokens: np.ndarray
+    targets: np.ndarray
+    domains: np.ndarray
+    documents: np.ndarray | None
+    state: dict[str, Any]
 
 
-class Batches:
+class Loader:
     """Batches of a corpus, as in nanoGPT: a random window of context + 1 tokens for every sequence.
 
-    Sequence number i = step · batch + row takes its randomness from counter value i of a Philox generator whose
-    key is the seed (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): one word chooses the
-    domain, one the place. Hence a run resumes exactly from its step number alone, and runs that differ in batch size or
-    mixture still read in the same order as far as they can.
+    Sequence number i of a run takes its randomness from counter value i (`sampling.uniforms`): one number chooses the
+    domain, one the place. Hence runs that differ in batch size or mixture still read in the same order as far as they
+    can. The loader's state is part of every batch, as in Meta's lingua (Videau et al. 2024).
 
     Args:
         folder: corpus folder.
-        mixture: weight of each domain, zero or more, at least one positive; domains left out weigh zero. None: in
-            proportion to training tokens.
-        context: tokens a sequence.
-        batch: sequences a step.
+        data: what the recipe says of data.
+        shape: context, batch and length of the run.
         seed: data order.
+        state: of the batch after which to go on; None: at the beginning.
+        rank: which worker this is; each gets its own rows of the same batch.
+        world: number of workers, which may differ from that of the run that saved the state.
 
     Raises:
-        UserError: the mixture names a domain that the corpus lacks, or a domain is shorter than the context.
+        UserError: a mixture names a domain that the corpus lacks, or a domain is shorter than the context.
     """
 
-    def __init__(self, folder: Path, mixture: dict[str, float] | None, context: int, batch: int, seed: int) -> None:
+    def __init__(
+        self, folder: Path, data: Data, shape: Shape, seed: int,
+        state: dict[str, Any] | None = None, rank: int = 0, world: int = 1,
+    ) -> None:  # fmt: skip
         manifest = open_corpus(folder)
-        names = sorted(manifest.domains)
-        if mixture is None:
-            mixture = {name: float(tokens) for name, tokens in manifest.train_tokens().items()}
-        weights = dict.fromkeys(names, 0.0) | mixture
-        for name, weight in weights.items():
-            if name not in manifest.domains:
-                raise UserError(
-                    f"data.mixture names domain '{name}', which corpus {manifest.id} lacks; it has: {', '.join(names)}"
-                )
-            tokens = manifest.domains[name].train.tokens
-            if weight > 0 and tokens <= context:
-                raise UserError(
-                    f"domain '{name}' has {tokens} training tokens, too few for data.context {context}; "
-                    f"shorten the context, give the domain more text, or set its weight to zero"
-                )
-        used = [name for name in names if weights[name] > 0]
-        assert used, "recipes check that a weight is positive"
-        shares = np.array([weights[name] for name in used])
-        self.domains = tuple(used)
-        self.context, self.batch, self.seed = context, batch, seed
-        self._bounds = np.cumsum(shares / shares.sum())[:-1]
-        self._streams = [_Stream(folder, manifest.domains[name].train.shards) for name in used]
-        self._starts = np.array([stream.length - context for stream in self._streams], dtype=np.float64)
+        self._stages = Stages(data, manifest, shape.steps * shape.batch)
+        self.domains = self._stages.domains
+        self._shape, self._seed, self._rank, self._world = shape, seed, rank, world
+        self._streams = [Stream(folder, manifest.domains[name].train.shards) for name in self.domains]
+        self._starts = np.array([stream.length - shape.context for stream in self._streams], dtype=np.float64)
+        self._step: int = state["step"] if state else 0
 
-    def draw(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Index into `domains` and first token of each sequence of a step, both of shape (batch,)."""
-        generator = np.random.Philox(key=self.seed, counter=step * self.batch)
-        words_BW = generator.random_raw(_WORDS * self.batch).reshape(self.batch, _WORDS)
-        uniform_B2 = (words_BW[:, :2] >> np.uint64(11)) * _UNIT
-        domain_B = np.searchsorted(self._bounds, uniform_B2[:, 0], side="right")
-        return domain_B, (uniform_B2[:, 1] * self._starts[domain_B]).astype(np.int64)
-
-    def batch_at(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and targets of a step, counted from 0: int64 arrays of shape (batch, context), new at every call."""
-        window_BT = np.empty((self.batch, self.context + 1), dtype=np.int64)
-        for row_T, domain, start in zip(window_BT, *(part.tolist() for part in self.draw(step)), strict=True):
+    def next(self) -> Batch:
+        """The batch of the next step."""
+        whole, context = self._shape.batch, self._shape.context
+        first = self._step * whole
+        uniform_B2 = uniforms(self._seed, first, whole)
+        domain_B = self._stages.choose(first, uniform_B2[:, 0])
+        start_B = (uniform_B2[:, 1] * self._starts[domain_B]).astype(np.int64)
+        mine = slice(self._rank * whole // self._world, (self._rank + 1) * whole // self._world)
+        domain_B, start_B = domain_B[mine], start_B[mine]
+        window_BT = np.empty((len(domain_B), context + 1), dtype=np.int64)
+        for row_T, domain, start in zip(window_BT, domain_B.tolist(), start_B.tolist(), strict=True):
             self._streams[domain].read(start, row_T)
-        return window_BT[:, :-1].copy(), window_BT[:, 1:].copy()
-
-
-class _Stream:
-    """The shards of a domain as one sequence of tokens."""
-
-    def __init__(self, folder: Path, shards: tuple[str, ...]) -> None:
-        # Plain views: slicing a memmap itself takes several times as long.
-        self._shards = [np.asarray(np.memmap(folder / shard, dtype="<u2", mode="r")) for shard in shards]
-        self._ends = np.cumsum([len(shard) for shard in self._shards])
-        self.length = int(self._ends[-1])
-
-    def read(self, start: int, into_T: np.ndarray) -> None:
-        """Copy tokens from `start` on, across shard borders."""
-        index = int(np.searchsorted(self._ends, start, side="right")) if len(self._shards) > 1 else 0
-        filled = 0
-        while filled < len(into_T):
-            shard = self._shards[index]
-            offset = start + filled - (int(self._ends[index]) - len(shard))
-            piece = shard[offset : offset + len(into_T) - filled]
-            into_T[filled : filled + len(piece)] = piece
-            filled += len(piece)
-            index += 1
+        self._step += 1
+        return Batch(window_BT[:, :-1].copy(), window_BT[:, 1:].copy(), domain_B, None, {"step": self._step})

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from assay.corpus.loader import Batches
+from assay.corpus.loader import Loader
 from assay.spec.registry import load
 from assay.spec.run import RunOrder, TrainingResult
 from assay.spec.scale import Shape, shape_at
@@ -28,12 +28,13 @@ STEP_TIMES = 1000  # the median step time is over the last so many
 class Position:
     """Where a run is: all that a resumed one needs besides weights and optimiser state, and all that a result says.
 
-    Randomness needs no place here: batches are a function of seed and step, and nothing else is random.
+    Randomness needs no place here: batches are a function of seed and the loader's state, and nothing else is random.
     """
 
     def __init__(self, shape: Shape, state: dict[str, Any]) -> None:
         self.shape = shape
         self.step: int = state.get("step", 0)
+        self.loader: dict[str, Any] | None = state.get("loader")
         self.seconds: float = state.get("seconds", 0.0)
         self.half_loss: float | None = state.get("half_loss")
         self.smoothed_loss: float | None = state.get("smoothed_loss")
@@ -45,9 +46,10 @@ class Position:
         """Mean training loss of the last tenth of the run (of what there is of it, early on)."""
         return math.fsum(self.losses) / len(self.losses)
 
-    def advance(self, loss: float, seconds: float) -> None:
+    def advance(self, loss: float, seconds: float, loader: dict[str, Any]) -> None:
         """Count a finished step."""
         self.step += 1
+        self.loader = loader
         self.losses.append(loss)
         self.step_seconds.append(seconds)
         if self.step == max(1, self.shape.steps // 2):
@@ -57,6 +59,7 @@ class Position:
         """Plain data for `state.json`; floats survive JSON to the last bit."""
         return {
             "step": self.step,
+            "loader": self.loader,
             "seconds": self.seconds,
             "half_loss": self.half_loss,
             "smoothed_loss": self.smoothed_loss,
@@ -128,7 +131,6 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
     parameters = list(model.parameters())
     optimisers: tuple[torch.optim.Optimizer, ...] = load("optimiser", recipe.optimiser.name)(model, recipe.optimiser)
     schedule = load("schedule", recipe.schedule.name)
-    batches = Batches(Path(order.corpus_dir), recipe.data.mixture, shape.context, shape.batch, seed=seed.data)
 
     checkpoints = folder / "checkpoint"
     found = checkpoint.newest(checkpoints)
@@ -138,6 +140,7 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
         if position.step < shape.steps:
             restore_optimisers(optimisers, found.tensors(checkpoint.OPTIMISER))
         print(f"resumed at step {position.step} of {shape.steps}", flush=True)
+    loader = Loader(Path(order.corpus_dir), recipe.data, shape, seed.data, position.loader)
     averaged_from = average_start(shape.steps, recipe.schedule)
     averaged = max(0, position.step - averaged_from)
     mean = found.tensors(checkpoint.AVERAGE) if found and averaged and position.step < shape.steps else None
@@ -165,7 +168,8 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
             factor = schedule(position.step, shape.steps, recipe.schedule)
             for group, peak in groups:
                 group["lr"] = peak * factor
-            tokens, targets = (torch.from_numpy(array) for array in batches.batch_at(position.step))
+            batch = loader.next()
+            tokens, targets = torch.from_numpy(batch.tokens), torch.from_numpy(batch.targets)
             mean_loss = F.cross_entropy(model(tokens).flatten(0, 1), targets.flatten())
             mean_loss.backward()
             gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -180,7 +184,7 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
             seconds, clock = now - clock, now
             position.seconds += seconds
             loss = mean_loss.item()
-            position.advance(loss, seconds)
+            position.advance(loss, seconds, batch.state)
             diverged = divergence.seen(position.step, loss, norm)
             position.smoothed_loss = divergence.smoothed
             metrics.append(

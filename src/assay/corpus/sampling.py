@@ -1,0 +1,102 @@
+"""Which domain each sequence of a run comes from, and at what place: randomness by counter, mixtures by stage."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from assay.corpus.manifest import Manifest
+from assay.spec.errors import UserError
+from assay.spec.recipe import Data
+
+_WORDS = 4  # 64-bit words that Philox makes for each value of its counter
+_UNIT = 2.0**-53
+
+
+def uniforms(seed: int, first: int, count: int) -> np.ndarray:
+    """Two numbers in [0, 1) for each of `count` sequences from number `first` on, (count, 2).
+
+    Sequence number i takes them from counter value i of a Philox generator whose key is the seed (Salmon et al. 2011,
+    "Parallel random numbers: as easy as 1, 2, 3"), so that they depend on nothing else.
+    """
+    words_BW = np.random.Philox(key=seed, counter=first).random_raw(_WORDS * count).reshape(count, _WORDS)
+    return (words_BW[:, :2] >> np.uint64(11)) * _UNIT
+
+
+class Choice:
+    """A choice among domains with given weights, zero or more, at least one positive."""
+
+    def __init__(self, weights_D: np.ndarray) -> None:
+        self._used = np.flatnonzero(weights_D)
+        used = weights_D[self._used]
+        self._bounds = np.cumsum(used / used.sum())[:-1]
+
+    def __call__(self, uniform_B: np.ndarray) -> np.ndarray:
+        """A domain's index for each number in [0, 1)."""
+        return self._used[np.searchsorted(self._bounds, uniform_B, side="right")]
+
+
+class Stages:
+    """The mixtures of a run: `data.mixture`, with another one in an opening or closing part where the recipe says so.
+
+    Attributes:
+        domains: those that any stage draws from, in order of their names.
+        weights: (S, D), the mixture of each stage over `domains`, adding up to one.
+
+    Raises:
+        UserError: a mixture names a domain that the corpus lacks, or a domain is shorter than the context.
+    """
+
+    def __init__(self, data: Data, manifest: Manifest, sequences: int) -> None:
+        _check_names(data, manifest)
+        main = data.mixture or {name: float(tokens) for name, tokens in manifest.train_tokens().items()}
+        opened = round(data.opening.share * sequences)
+        closed = max(opened, sequences - round(data.closing.share * sequences))
+        stages = [
+            (data.opening.mixture or main, 0, opened),
+            (main, opened, closed),
+            (data.closing.mixture or main, closed, sequences),
+        ]
+        used = [(mixture, end) for mixture, begin, end in stages if end > begin]
+        self.domains = tuple(sorted({name for mixture, _ in used for name, weight in mixture.items() if weight > 0}))
+        for name in self.domains:
+            tokens = manifest.domains[name].train.tokens
+            if tokens <= data.context:
+                raise UserError(
+                    f"domain '{name}' has {tokens} training tokens, too few for data.context {data.context}; "
+                    f"shorten the context, give the domain more text, or set its weight to zero"
+                )
+        shares = [np.array([mixture.get(name, 0.0) for name in self.domains]) for mixture, _ in used]
+        self.weights = np.stack([share_D / share_D.sum() for share_D in shares])
+        self._choices = [Choice(share_D) for share_D in shares]
+        self._ends = [end for _, end in used]
+
+    def stages(self, first: int, count: int) -> Iterator[tuple[int, slice]]:
+        """Which of `count` sequences from number `first` on are in which stage."""
+        begin = 0
+        for stage, end in enumerate(self._ends):
+            stop = min(count, end - first)
+            if stop > begin:
+                yield stage, slice(begin, stop)
+                begin = stop
+
+    def choose(self, first: int, uniform_B: np.ndarray) -> np.ndarray:
+        """Index into `domains` for each of the sequences from number `first` on, given a number in [0, 1) for each."""
+        domain_B = np.empty(len(uniform_B), dtype=np.int64)
+        for stage, rows in self.stages(first, len(uniform_B)):
+            domain_B[rows] = self._choices[stage](uniform_B[rows])
+        return domain_B
+
+
+def _check_names(data: Data, manifest: Manifest) -> None:
+    mixtures = {
+        "data.mixture": data.mixture,
+        "data.opening.mixture": data.opening.mixture,
+        "data.closing.mixture": data.closing.mixture,
+    }
+    for field, mixture in mixtures.items():
+        for name in mixture or {}:
+            if name not in manifest.domains:
+                raise UserError(
+                    f"{field} names domain '{name}', which corpus {manifest.id} lacks; "
+                    f"it has: {', '.join(sorted(manifest.domains))}"
+                )

@@ -1,0 +1,27 @@
+"""The training tokens of a domain as one memory-mapped sequence, however many shards hold it."""
+
+from pathlib import Path
+
+import numpy as np
+
+
+class Stream:
+    """The shards of a domain, end to end."""
+
+    def __init__(self, folder: Path, shards: tuple[str, ...]) -> None:
+        # Plain views: slicing a memmap itself takes several times as long.
+        self._shards = [np.asarray(np.memmap(folder / shard, dtype="<u2", mode="r")) for shard in shards]
+        self._ends = np.cumsum([len(shard) for shard in self._shards])
+        self.length = int(self._ends[-1])
+
+    def read(self, start: int, into_T: np.ndarray) -> None:
+        """Copy tokens from `start` on, across shard borders."""
+        index = int(np.searchsorted(self._ends, start, side="right")) if len(self._shards) > 1 else 0
+        filled = 0
+        while filled < len(into_T):
+            shard = self._shards[index]
+            offset = start + filled - (int(self._ends[index]) - len(shard))
+            piece = shard[offset : offset + len(into_T) - filled]
+            into_T[filled : filled + len(piece)] = piece
+            filled += len(piece)
+            index += 1
