@@ -36,7 +36,8 @@ class GPT(nn.Module):
         self.layers = nn.ModuleList(Layer(shape, settings) for _ in range(shape.depth))
         self.final_norm = Norm(shape.width, settings)
         self.head = None if settings.tied_embeddings else nn.Linear(shape.width, shape.vocab, bias=False)
-        initialise(self, shape.depth, seed)
+        self.logits_ratio = shape.transfer.logits
+        initialise(self, shape, seed)
 
     def hidden(self, tokens_BT: Tensor, documents_BT: Tensor | None = None) -> Tensor:
         """The residual stream (B, T, C) after the last layer and the final norm.
@@ -53,6 +54,8 @@ class GPT(nn.Module):
 
     def logits(self, x_BTC: Tensor) -> Tensor:
         """Logits (…, V) of what `hidden` gave, of any of its rows."""
+        if self.logits_ratio != 1:
+            x_BTC = x_BTC * self.logits_ratio
         return F.linear(x_BTC, self.embedding.weight if self.head is None else self.head.weight)
 
     def forward(self, tokens_BT: Tensor, documents_BT: Tensor | None = None) -> Tensor:

@@ -1,5 +1,6 @@
 """One layer: attention and MLP around the residual stream."""
 
+import torch
 from torch import Tensor, nn
 
 from assay.spec.recipe import Model
@@ -19,10 +20,14 @@ class Layer(nn.Module):
         self.attention = Attention(shape, settings)
         self.mlp_norm = Norm(shape.width, settings)
         self.mlp = Mlp(shape, settings)
+        self.branch = shape.transfer.branch
 
     def forward(self, x_BTC: Tensor, rope: tuple[Tensor, Tensor] | None) -> Tensor:
-        x_BTC = x_BTC + self.attention(self.attention_norm(x_BTC), rope)
-        return x_BTC + self.mlp(self.mlp_norm(x_BTC))
+        x_BTC = self._add(x_BTC, self.attention(self.attention_norm(x_BTC), rope))
+        return self._add(x_BTC, self.mlp(self.mlp_norm(x_BTC)))
+
+    def _add(self, x_BTC: Tensor, y_BTC: Tensor) -> Tensor:
+        return x_BTC + y_BTC if self.branch == 1 else torch.add(x_BTC, y_BTC, alpha=self.branch)
 
     def matrices(self) -> list[HiddenMatrix]:
         return [*self.attention.matrices(), *self.mlp.matrices()]
