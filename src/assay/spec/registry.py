@@ -12,15 +12,20 @@ REGISTRY: dict[str, dict[str, str]] = {
     "optimiser": {
         "adamw": "assay.training.optimisers.adamw:build",
         "muon": "assay.training.optimisers.muon:build",
+        "soap": "assay.training.optimisers.soap:build",
+        "schedule_free": "assay.training.optimisers.schedule_free:build",
     },
-    "optimiser_flops": {  # matrix-product FLOPs of one update of one (out, in) matrix
+    "optimiser_flops": {  # matrix-product FLOPs of an update of one (out, in) matrix, on average
         "adamw": "assay.spec.optimiser_flops:elementwise",
         "muon": "assay.spec.optimiser_flops:newton_schulz",
+        "soap": "assay.spec.optimiser_flops:eigenbases",
+        "schedule_free": "assay.spec.optimiser_flops:elementwise",
     },
     "schedule": {
         "cosine": "assay.training.schedules.cosine:factor",
         "linear": "assay.training.schedules.linear:factor",
         "wsd": "assay.training.schedules.wsd:factor",
+        "sqrt": "assay.training.schedules.sqrt:factor",
         "constant": "assay.training.schedules.constant:factor",
     },
     "researcher": {

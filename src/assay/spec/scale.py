@@ -121,7 +121,7 @@ def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:
     batch = round(data.batch * transfer.batch)
     tokens = data.context * batch
     optimiser = load("optimiser_flops", recipe.optimiser.name)
-    flops_per_step = 3.0 * forward * tokens + float(depth * sum(optimiser(shape) for shape in layer))
+    flops_per_step = 3.0 * forward * tokens + float(depth * sum(optimiser(shape, recipe.optimiser) for shape in layer))
     steps = int(scale.flops // flops_per_step)
     if steps < 1:
         raise UserError(

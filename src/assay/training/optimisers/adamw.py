@@ -1,28 +1,40 @@
 """AdamW (Loshchilov & Hutter 2019), with nanoGPT's rule of decaying matrices and leaving vectors alone."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 from assay.spec.recipe import Optimiser
+from assay.spec.transfer import Transfer
 from assay.training.model import GPT
+from assay.training.optimisers.decay import decaying
+from assay.training.optimisers.groups import HIDDEN, REST, groups
 
 
-def adamw(parameters: list[torch.nn.Parameter], settings: Optimiser) -> torch.optim.AdamW:
-    """AdamW over the given parameters; decoupled weight decay on those with two dimensions or more."""
-    matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
-    vectors = [parameter for parameter in parameters if parameter.ndim < 2]
-    groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
-        lr=settings.lr,
-        betas=(settings.beta1, settings.beta2),
-        eps=settings.eps,
-        fused=True,
-    )
+class CautiousAdamW(torch.optim.AdamW):
+    """AdamW with cautious weight decay. Each group's `cautious_decay` is the decay; its `weight_decay` is 0."""
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        # The sign of Adam's update is that of its first moment, which is known before the step: so that decay can
+        # come first, and the step itself stay PyTorch's fused one.
+        for group in self.param_groups:
+            for weight in group["params"]:
+                moment = self.state[weight].get("exp_avg")
+                update = weight.grad if moment is None else moment.lerp(weight.grad, 1 - group["betas"][0])
+                weight.sub_(decaying(weight, update, cautious=True), alpha=group["lr"] * group["cautious_decay"])
+        super().step(closure)
 
 
-def build(model: GPT, settings: Optimiser) -> tuple[torch.optim.Optimizer, ...]:
+def adamw(parameters: list[dict[str, Any]], settings: Optimiser) -> torch.optim.AdamW:
+    """AdamW over parameter groups as `groups` gives them."""
+    if not settings.cautious_decay:
+        return torch.optim.AdamW(parameters, fused=True)
+    cautious = [{**group, "weight_decay": 0.0, "cautious_decay": group["weight_decay"]} for group in parameters]
+    return CautiousAdamW(cautious, fused=True)
+
+
+def build(model: GPT, settings: Optimiser, transfer: Transfer = Transfer()) -> tuple[torch.optim.Optimizer, ...]:
     """AdamW on every parameter of the model."""
-    return (adamw(list(model.parameters()), settings),)
+    return (adamw(groups(model, settings, transfer, (HIDDEN, *REST)), settings),)

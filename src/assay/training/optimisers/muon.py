@@ -13,8 +13,11 @@ import torch
 from torch import Tensor
 
 from assay.spec.recipe import Optimiser
+from assay.spec.transfer import Transfer
 from assay.training.model import GPT, HiddenMatrix
 from assay.training.optimisers.adamw import adamw
+from assay.training.optimisers.decay import decaying
+from assay.training.optimisers.groups import REST, groups
 
 ITERATIONS = 5
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan et al.: the steepest at zero that still settle near one
@@ -50,8 +53,10 @@ class Muon(torch.optim.Optimizer):
     Blocks of equal shape, from all layers, go through Newton-Schulz as one stack: on small models that is faster.
     """
 
-    def __init__(self, matrices: list[HiddenMatrix], lr: float, momentum: float, weight_decay: float) -> None:
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+    def __init__(
+        self, matrices: list[HiddenMatrix], lr: float, momentum: float, weight_decay: float, cautious: bool = False
+    ) -> None:
+        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "cautious": cautious}
         super().__init__([matrix.weight for matrix in matrices], defaults)
         self.stacks: dict[tuple[int, int], list[Block]] = defaultdict(list)
         for index, (weight, rows) in enumerate(matrices):
@@ -73,22 +78,24 @@ class Muon(torch.optim.Optimizer):
                 self.state[weight]["momentum"] = torch.zeros_like(weight)
             momentum = self.state[weight]["momentum"].lerp_(weight.grad, 1 - group["momentum"])
             updates.append(weight.grad.lerp(momentum, group["momentum"]))
-            weight.mul_(1 - group["lr"] * group["weight_decay"])
         for (short, long), blocks in self.stacks.items():
             rows = [updates[block.matrix][block.start : block.stop] for block in blocks]
             stack = torch.stack([row.mT if block.tall else row for row, block in zip(rows, blocks, strict=True)])
             for block, update in zip(blocks, orthogonalise(stack), strict=True):
                 target = weights[block.matrix][block.start : block.stop]
+                step = update.mT if block.tall else update
                 scale = math.sqrt(long / short) if block.tall else 1.0
-                target.add_(update.mT if block.tall else update, alpha=-group["lr"] * scale)
+                target.sub_(decaying(target, step, group["cautious"]), alpha=group["lr"] * group["weight_decay"])
+                target.add_(step, alpha=-group["lr"] * scale)
 
 
-def build(model: GPT, settings: Optimiser) -> tuple[torch.optim.Optimizer, ...]:
-    """Muon on the hidden matrices, AdamW on embeddings, head, norms and biases."""
-    matrices = model.hidden_matrices()
-    hidden = {id(matrix.weight) for matrix in matrices}
-    rest = [parameter for parameter in model.parameters() if id(parameter) not in hidden]
+def build(model: GPT, settings: Optimiser, transfer: Transfer = Transfer()) -> tuple[torch.optim.Optimizer, ...]:
+    """Muon on the hidden matrices, AdamW on embeddings, head, norms and biases.
+
+    Muon's update has the same spectral norm at every width, so that its learning rate does not follow the width.
+    """
+    lr, decay = settings.muon_lr * transfer.lr, settings.weight_decay * transfer.decay
     return (
-        adamw(rest, settings),
-        Muon(matrices, settings.muon_lr, settings.muon_momentum, settings.weight_decay),
+        adamw(groups(model, settings, transfer, REST), settings),
+        Muon(model.hidden_matrices(), lr, settings.muon_momentum, decay, settings.cautious_decay),
     )

@@ -1,6 +1,7 @@
 """Warm-up, stable, decay (Hu et al. 2024): flat at the peak, then a straight line to `final` in the last part."""
 
 from assay.spec.recipe import Schedule
+from assay.training.schedules.cooldown import progress
 from assay.training.schedules.warmup import rise, warmup_steps
 
 
@@ -9,6 +10,4 @@ def factor(step: int, steps: int, schedule: Schedule) -> float:
     warmup = warmup_steps(steps, schedule)
     if step < warmup:
         return rise(step, warmup)
-    decay = min(max(1, round(schedule.decay * steps)), steps - warmup)
-    progress = max(0, step - (steps - decay)) / decay
-    return 1 - (1 - schedule.final) * progress
+    return 1 - (1 - schedule.final) * progress(step, steps, schedule)

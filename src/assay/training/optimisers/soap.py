@@ -1,0 +1,117 @@
+"""SOAP (Vyas et al. 2024): Adam in the eigenbases of Shampoo's preconditioner, for the hidden matrices; AdamW for the
+rest.
+
+The gradient of an (out, in) map is rotated into the eigenbases of the running means of GGᵀ and GᵀG; there it goes
+through Adam, and back. Between its updates, every `soap_every` steps, a basis stays as it is. Query, key and value
+(and SwiGLU's gate and value) are maps of their own, as for Muon; `spec.optimiser_flops` counts the same products.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from assay.spec.recipe import Optimiser
+from assay.spec.transfer import Transfer
+from assay.training.model import GPT, HiddenMatrix
+from assay.training.optimisers.adamw import adamw
+from assay.training.optimisers.decay import decaying
+from assay.training.optimisers.groups import REST, groups
+
+
+def eigenbasis(covariance: Tensor) -> Tensor:
+    """Eigenvectors (n, n) of a covariance, in columns, the largest eigenvalue first."""
+    return torch.linalg.eigh(covariance).eigenvectors.flip(1)
+
+
+def refined(covariance: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:
+    """One step of orthogonal iteration from an old basis, and the order in which it takes the old basis's columns.
+
+    The columns are first sorted by their estimated eigenvalues, the largest first, to which the iteration converges
+    (Vyas et al. 2024, algorithm 4).
+    """
+    product = covariance @ basis
+    order = (basis * product).sum(0).argsort(descending=True, stable=True)
+    return torch.linalg.qr(product[:, order]).Q, order
+
+
+class Soap(torch.optim.Optimizer):
+    """SOAP over hidden matrices.
+
+    Step (algorithm 3, with the first moment kept in the rotated basis, and rotated along whenever that changes):
+    g' ← QₗᵀGQᵣ; m ← β₁m + (1-β₁)g'; v ← β₂v + (1-β₂)g'²; W ← W - lr·(decay·W + Qₗ(m̂ / (√v̂ + ε))Qᵣᵀ), with Adam's
+    corrections of the moments' bias; then the covariances take in G, and the bases follow every `every` steps. As in
+    the authors' code the first gradient only makes the bases, so that no gradient is rotated by a basis that knows it.
+    """
+
+    def __init__(
+        self, matrices: list[HiddenMatrix], lr: float, betas: tuple[float, float], eps: float, weight_decay: float,
+        covariance_beta: float, every: int, cautious: bool = False,
+    ) -> None:  # fmt: skip
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "cautious": cautious}
+        super().__init__([matrix.weight for matrix in matrices], defaults)
+        self.rows = [matrix.rows for matrix in matrices]
+        self.covariance_beta, self.every = covariance_beta, every
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        assert closure is None
+        group: dict[str, Any] = self.param_groups[0]
+        for weight, rows in zip(group["params"], self.rows, strict=True):
+            assert weight.grad is not None
+            state = self.state[weight]
+            blocks = list(zip(range(len(rows)), weight.split(rows), weight.grad.split(rows), strict=True))
+            if not state:
+                state["step"] = torch.zeros(())
+                for number, _, gradient in blocks:
+                    _begin(state, f"{number}.", gradient)
+            else:
+                state["step"] += 1
+                for number, target, gradient in blocks:
+                    self._update(state, f"{number}.", target, gradient, group)
+
+    def _update(self, state: dict[str, Tensor], at: str, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        """One step of one map; `at` begins the names of its state."""
+        step, (beta1, beta2) = int(state["step"].item()), group["betas"]
+        left, right, mean, square = (state[at + name] for name in ("left", "right", "mean", "square"))
+        rotated = left.mT @ gradient @ right
+        mean.lerp_(rotated, 1 - beta1)
+        square.mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)
+        denominator = square.div(1 - beta2**step).sqrt_().add_(group["eps"])
+        update = left @ (mean / (1 - beta1**step)).div_(denominator) @ right.mT
+        weight.sub_(decaying(weight, update, group["cautious"]), alpha=group["lr"] * group["weight_decay"])
+        weight.sub_(update, alpha=group["lr"])
+
+        rows, columns = state[at + "rows"], state[at + "columns"]
+        rows.lerp_(gradient @ gradient.mT, 1 - self.covariance_beta)
+        columns.lerp_(gradient.mT @ gradient, 1 - self.covariance_beta)
+        if step % self.every == 0:
+            new_left, left_order = refined(rows, left)
+            new_right, right_order = refined(columns, right)
+            mean.copy_(new_left.mT @ (left @ mean @ right.mT) @ new_right)
+            square.copy_(square[left_order][:, right_order])
+            left.copy_(new_left)
+            right.copy_(new_right)
+
+
+def _begin(state: dict[str, Tensor], at: str, gradient: Tensor) -> None:
+    """The state of a map (r, c) after its first gradient: covariances (r, r) and (c, c), their bases, two moments."""
+    state[at + "rows"], state[at + "columns"] = gradient @ gradient.mT, gradient.mT @ gradient
+    state[at + "left"], state[at + "right"] = eigenbasis(state[at + "rows"]), eigenbasis(state[at + "columns"])
+    state[at + "mean"], state[at + "square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
+
+
+def build(model: GPT, settings: Optimiser, transfer: Transfer = Transfer()) -> tuple[torch.optim.Optimizer, ...]:
+    """SOAP on the hidden matrices, AdamW on embeddings, head, norms and biases."""
+    hidden = Soap(
+        model.hidden_matrices(),
+        lr=settings.soap_lr * transfer.lr * transfer.matrix_lr,
+        betas=(settings.beta1, settings.beta2),
+        eps=settings.eps,
+        weight_decay=settings.weight_decay * transfer.decay * transfer.matrix_decay,
+        covariance_beta=settings.soap_beta,
+        every=settings.soap_every,
+        cautious=settings.cautious_decay,
+    )
+    return adamw(groups(model, settings, transfer, REST), settings), hidden
