@@ -1,13 +1,17 @@
 """What every optimiser in the registry must do."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from assay.spec.recipe import Optimiser
-from assay.spec.registry import REGISTRY, load, names
+from assay.spec.registry import load, names
+from assay.spec.transfer import Transfer
 from assay.training.model import GPT
+from assay.training.optimisers.evaluation import evaluation_weights
 from assay.training.trainer import optimiser_tensors, restore_optimisers
 from tests.training.test_model import build, mean_loss
 
@@ -68,4 +72,63 @@ def test_restored_from_its_tensors_it_goes_on_with_the_same_bits(name: str) -> N
 
 
 def test_its_matrix_products_are_accounted_for(name: str) -> None:
-    assert name in REGISTRY["optimiser_flops"]
+    """PyTorch's counter over a whole cycle of its steps; that knows no QR, which `eigenbases` says the cost of."""
+
+    def qr(matrix: torch.Size, *_: Any, **__: Any) -> int:
+        return round(8 / 3 * matrix[-1] ** 3)
+
+    settings = Optimiser(name=name, soap_every=3)
+    model, _ = build({"model.mlp": "swiglu", "model.query_heads_per_kv": 2})
+    optimisers = load("optimiser", name)(model, settings)
+    steps(model, optimisers, BATCHES[:1])
+    total = 0
+    for batch in BATCHES[:3]:
+        steps(model, (), [batch])
+        with FlopCounterMode(display=False, custom_mapping={torch.ops.aten.linalg_qr: qr}) as counter:
+            for optimiser in optimisers:
+                optimiser.step()
+        total += counter.get_total_flops()
+    flops = load("optimiser_flops", name)
+    expected = sum(flops((r, weight.shape[1]), settings) for weight, rows in model.hidden_matrices() for r in rows)
+    assert total / 3 == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_weights_to_be_judged_are_the_models_unless_it_says_otherwise(name: str) -> None:
+    model, optimisers = made(name)
+    before = evaluation_weights(model, optimisers)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
+    steps(model, optimisers, BATCHES)
+    judged = evaluation_weights(model, optimisers)
+    assert judged.keys() == model.state_dict().keys()
+    own = any(hasattr(optimiser, "evaluation_weights") for optimiser in optimisers)
+    for key, parameter in model.named_parameters():
+        assert torch.equal(judged[key], parameter) is not own, key
+
+
+def test_each_group_has_its_constants(name: str) -> None:
+    """At learning rates of zero for embedding, head and vectors, only the hidden matrices move, and the other way."""
+    groups = ("embedding", "head", "vectors")
+    change = {"model.bias": True, "model.tied_embeddings": False}
+    for still in groups:
+        model, _ = build(change)
+        optimisers = load("optimiser", name)(model, Optimiser.model_validate({"name": name, still: {"lr_ratio": 0.0}}))
+        before = copy.deepcopy(model).parameter_groups()
+        steps(model, optimisers, BATCHES[:2])
+        for group, parameters in model.parameter_groups().items():
+            for old, new in zip(before[group], parameters, strict=True):
+                assert torch.equal(old, new) is (group == still)
+
+
+def test_it_follows_the_size_of_the_model(name: str) -> None:
+    """With muP the learning rate of matrices falls with the width; only Muon's, whose updates do not grow, stays."""
+    model, _ = build({"model.tied_embeddings": False})
+    settings = Optimiser(name=name, soap_lr=1e-3)
+    optimisers = load("optimiser", name)(model, settings, Transfer(width=4.0))
+    peaks = {
+        id(p): group["lr"] for optimiser in optimisers for group in optimiser.param_groups for p in group["params"]
+    }
+    for group, parameters in model.parameter_groups().items():
+        expected = 1e-3
+        if group == "hidden":
+            expected = settings.muon_lr if name == "muon" else 1e-3 / 4
+        assert {peaks[id(p)] for p in parameters} == {expected}

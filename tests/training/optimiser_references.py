@@ -55,7 +55,7 @@ def soap(
     eigenvalue 0 are any.
     """
     if t == 1:
-        state["L"], state["R"] = gradient @ gradient.T, gradient.T @ gradient
+        state["L"], state["R"] = ((1 - covariance_beta) * g @ g.T for g in (gradient, gradient.T))
         state.setdefault("left", np.linalg.eigh(state["L"])[1])
         state.setdefault("right", np.linalg.eigh(state["R"])[1])
         return weight

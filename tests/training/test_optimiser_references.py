@@ -23,7 +23,14 @@ from tests.training.test_model import build
 FACTORS = [0.25, 0.5, 0.75, *[1.0] * 9]
 GROUPS = {"embedding": {"lr_ratio": 2.0, "decay_ratio": 0.5, "beta2": 0.9}, "head": {"lr_ratio": 0.5, "beta1": 0.8},
           "vectors": {"lr_ratio": 3.0, "decay_ratio": 0.25, "eps": 1e-6}}  # fmt: skip
-COMMON: dict[str, Any] = {"lr": 3e-3, "beta2": 0.95, "weight_decay": 0.3, "muon_lr": 0.03, "soap_lr": 4e-3, "soap_every": 3}
+COMMON: dict[str, Any] = {
+    "lr": 3e-3,
+    "beta2": 0.95,
+    "weight_decay": 0.3,
+    "muon_lr": 0.03,
+    "soap_lr": 4e-3,
+    "soap_every": 3,
+}
 CAUTIOUS = pytest.mark.parametrize("cautious", [False, True])
 
 Step = Callable[..., Any]
@@ -64,7 +71,11 @@ def nats(model: GPT, batch: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", names("optimiser"))
 def test_on_a_tiny_net_with_constants_for_each_group(name: str, cautious: bool) -> None:
     settings = Optimiser.model_validate({"name": name, "cautious_decay": cautious, **COMMON, **GROUPS})
-    change = {"model.bias": True, "model.tied_embeddings": False, "model.mlp": "swiglu", "model.query_heads_per_kv": 2}
+    change = {
+        "model.bias": True, "model.tied_embeddings": False, "model.query_heads_per_kv": 2, "model.mlp": "swiglu",
+        # No covariance of SOAP's shall be singular, because rounding would decide its bases.
+        "model.mlp_ratio": 1.0 if name == "soap" else 3.0,
+    }  # fmt: skip
     ours = build(change)[0].double()
     theirs = copy.deepcopy(ours)
     optimisers: tuple[torch.optim.Optimizer, ...] = load("optimiser", name)(ours, settings)
@@ -103,7 +114,7 @@ def test_on_a_tiny_net_with_constants_for_each_group(name: str, cautious: bool) 
 
 
 SLOPES = torch.randn(12, 12, generator=torch.Generator().manual_seed(0)).double()
-TARGET = torch.randn(6, 12, generator=torch.Generator().manual_seed(1)).double()
+TARGET = torch.randn(12, 12, generator=torch.Generator().manual_seed(1)).double()
 
 
 def quadratic(weight: Tensor) -> Tensor:
@@ -123,7 +134,7 @@ def descend(optimiser: torch.optim.Optimizer, weight: nn.Parameter, steps: int =
 
 
 def restated(step: Step, state: dict[str, Any] | None = None, steps: int = 40) -> list[float]:
-    weight, state, losses = np.zeros((6, 12)), state or {}, []
+    weight, state, losses = np.zeros((12, 12)), {} if state is None else state, []
     slopes, target = SLOPES.numpy(), TARGET.numpy()
     for t in range(1, steps + 1):
         losses.append(0.5 * float((((weight - target) @ slopes) ** 2).sum()))
@@ -133,35 +144,35 @@ def restated(step: Step, state: dict[str, Any] | None = None, steps: int = 40) -
 
 def test_muon_and_its_restatement_on_a_quadratic() -> None:
     weight = nn.Parameter(torch.zeros_like(TARGET))
-    found = descend(Muon([HiddenMatrix(weight, (6,))], lr=0.05, momentum=0.95, weight_decay=0.1), weight)
+    found = descend(Muon([HiddenMatrix(weight, (12,))], lr=0.05, momentum=0.95, weight_decay=0.1), weight)
     assert found == pytest.approx(restated(partial(reference.muon, lr=0.05, momentum=0.95, decay=0.1)), rel=1e-9)
-    assert found[-1] < 0.2 * found[0]
+    assert found[-1] < 0.5 * found[0]
 
 
 def test_pytorchs_muon_on_a_quadratic() -> None:
     """torch.optim.Muon iterates in bfloat16, so agreement is to some per cent."""
-    ours, theirs = (nn.Parameter(torch.zeros(6, 12)) for _ in range(2))
-    SINGLE = {"lr": 0.05, "momentum": 0.95, "weight_decay": 0.1}
-    mine = Muon([HiddenMatrix(ours, (6,))], **SINGLE)
-    assert descend(mine, ours, 20) == pytest.approx(descend(torch.optim.Muon([theirs], **SINGLE), theirs, 20), rel=0.03)
+    ours, theirs = (nn.Parameter(torch.zeros(12, 12)) for _ in range(2))
+    values = {"lr": 0.05, "momentum": 0.95, "weight_decay": 0.1}
+    mine = Muon([HiddenMatrix(ours, (12,))], **values)
+    assert descend(mine, ours, 20) == pytest.approx(descend(torch.optim.Muon([theirs], **values), theirs, 20), rel=0.03)
 
 
 @pytest.mark.parametrize("every", [1, 5])
 def test_soap_and_its_restatement_on_a_quadratic(every: int) -> None:
     values: dict[str, Any] = {"lr": 0.05, "betas": (0.9, 0.95), "eps": 1e-8, "covariance_beta": 0.95, "every": every}
     weight = nn.Parameter(torch.zeros_like(TARGET))
-    soap = Soap([HiddenMatrix(weight, (6,))], weight_decay=0.1, **values)
+    soap = Soap([HiddenMatrix(weight, (12,))], weight_decay=0.1, **values)
     first = descend(soap, weight, 1)
     bases = {side: soap.state[weight][f"0.{side}"].numpy().copy() for side in ("left", "right")}
     found = first + descend(soap, weight, 39)
     assert found == pytest.approx(restated(partial(reference.soap, decay=0.1, **values), bases), rel=1e-6)
-    assert found[-1] < 0.2 * found[0]
+    assert found[-1] < 0.5 * found[0]
 
 
 def test_soaps_first_bases_are_eigenvectors_of_its_covariances() -> None:
     weight = nn.Parameter(torch.zeros_like(TARGET))
     values: dict[str, Any] = {"lr": 0.05, "betas": (0.9, 0.95), "eps": 1e-8, "covariance_beta": 0.95, "every": 1}
-    soap = Soap([HiddenMatrix(weight, (6,))], weight_decay=0.0, **values)
+    soap = Soap([HiddenMatrix(weight, (12,))], weight_decay=0.0, **values)
     descend(soap, weight, 1)
     gradient = ((-TARGET) @ SLOPES @ SLOPES.T).numpy()
     for side, covariance in (("left", gradient @ gradient.T), ("right", gradient.T @ gradient)):
@@ -188,7 +199,7 @@ def test_pytorchs_adamw_on_a_quadratic() -> None:
     plain = torch.optim.AdamW([theirs], lr=0.05, betas=(0.9, 0.99), weight_decay=0.1, fused=False, foreach=False)
     found = descend(of_a_quadratic("adamw", ours), ours)
     assert found == pytest.approx(descend(plain, theirs), rel=1e-9)
-    assert found[-1] < 0.2 * found[0]
+    assert found[-1] < 0.5 * found[0]
 
 
 def test_schedule_free_and_its_restatement_on_a_quadratic() -> None:
@@ -199,5 +210,5 @@ def test_schedule_free_and_its_restatement_on_a_quadratic() -> None:
     step = partial(reference.schedule_free, lr=0.05, betas=(0.9, 0.99), eps=1e-8, decay=0.1)
     assert found == pytest.approx(restated(step, state), rel=1e-6)
     x = optimiser.evaluation_weights()[weight]  # pyright: ignore[reportAttributeAccessIssue]
-    np.testing.assert_allclose(x.numpy(), state["x"], rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(x.numpy(), state["x"], rtol=1e-6, atol=1e-6)
     assert not torch.allclose(x, weight, atol=1e-3)

@@ -14,6 +14,9 @@ KNOWN: list[tuple[str, dict[str, Any], dict[int, float]]] = [
     ("linear", {"warmup": 0.0, "final": 0.5}, {0: 1.0, 50: 0.75}),
     ("wsd", {"warmup": 0.05, "decay": 0.2, "final": 0.0}, {0: 1 / 6, 5: 1.0, 50: 1.0, 80: 1.0, 90: 0.5, 99: 0.05}),
     ("wsd", {"warmup": 0.5, "decay": 1.0, "final": 0.1}, {49: 50 / 51, 50: 1.0, 75: 0.55}),
+    ("sqrt", {"warmup": 0.05, "decay": 0.2, "final": 0.0}, {0: 1 / 6, 5: 1.0, 80: 1.0, 85: 0.5, 90: 1 - math.sqrt(0.5)}),
+    ("sqrt", {"warmup": 0.0, "decay": 1.0, "final": 0.5}, {0: 1.0, 25: 0.75, 81: 0.55}),
+    ("constant", {"warmup": 0.1, "final": 0.0}, {0: 1 / 11, 9: 10 / 11, 10: 1.0, 55: 1.0, 99: 1.0}),
 ]  # fmt: skip
 
 
@@ -36,3 +39,12 @@ def test_cosine_is_nanogpts() -> None:
     factor = load("schedule", "cosine")
     for step in range(0, 2000, 37):
         assert 1e-3 * factor(step, 2000, Schedule()) == pytest.approx(published(step))
+
+
+def test_sqrt_is_haegele_and_others() -> None:
+    """Section 3.1: η(n) = η_max (1 − √((n − (N − N_decay)) / N_decay)) for n > N − N_decay, and η_max before."""
+    steps, decay = 1000, 200
+    factor, schedule = load("schedule", "sqrt"), Schedule(name="sqrt", warmup=0.0, decay=decay / steps, final=0.0)
+    for n in range(0, steps, 7):
+        expected = 1 - math.sqrt((n - (steps - decay)) / decay) if n > steps - decay else 1.0
+        assert factor(n, steps, schedule) == pytest.approx(expected)

@@ -75,10 +75,14 @@ class Transfer(Frozen):
         return 1 / self.depth
 
 
+#: A model of the base size.
+UNCHANGED = Transfer()
+
+
 def transferred(recipe: Recipe, width: int, depth: int, tokens: float) -> Transfer:
     """What the recipe's rule makes of a model's width and depth and a run's length in tokens."""
     if recipe.transfer == "constant":
-        return Transfer()
+        return UNCHANGED
     longer = tokens / recipe.base_tokens if recipe.base_tokens else 1.0
     batch = max(1, round(recipe.data.batch * math.sqrt(longer))) / recipe.data.batch
     return Transfer(width=width / recipe.base_width, depth=depth / recipe.base_depth, batch=batch, steps=longer / batch)

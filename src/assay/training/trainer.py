@@ -19,6 +19,7 @@ from assay.training.average import Average, average_start
 from assay.training.divergence import Divergence
 from assay.training.metrics import MetricsFile
 from assay.training.model import GPT
+from assay.training.optimisers.evaluation import evaluation_weights
 from assay.training.pause import Pause
 from assay.training.schedules.warmup import warmup_steps
 
@@ -129,7 +130,9 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
     seed = order.run.drawn
     model = GPT(shape, recipe.model, seed.init)
     parameters = list(model.parameters())
-    optimisers: tuple[torch.optim.Optimizer, ...] = load("optimiser", recipe.optimiser.name)(model, recipe.optimiser)
+    optimisers: tuple[torch.optim.Optimizer, ...] = load("optimiser", recipe.optimiser.name)(
+        model, recipe.optimiser, shape.transfer
+    )
     schedule = load("schedule", recipe.schedule.name)
 
     checkpoints = folder / "checkpoint"
@@ -152,8 +155,12 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
     def save() -> None:
         metrics.flush(durably=True)
         finished = position.step == shape.steps
-        tensors = {checkpoint.WEIGHTS: average.tensors() if finished and average.count else dict(model.state_dict())}
-        if not finished:
+        if finished:
+            tensors = {
+                checkpoint.WEIGHTS: average.tensors() if average.count else evaluation_weights(model, optimisers)
+            }
+        else:
+            tensors = {checkpoint.WEIGHTS: dict(model.state_dict())}
             tensors[checkpoint.OPTIMISER] = optimiser_tensors(optimisers)
             if average.count:
                 tensors[checkpoint.AVERAGE] = average.tensors()

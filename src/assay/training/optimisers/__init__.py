@@ -12,10 +12,10 @@ To add one, for example plain momentum:
 
     # training/optimisers/sgd.py
     import torch
-    from assay.spec.transfer import Transfer
+    from assay.spec.transfer import UNCHANGED
     from assay.training.optimisers.groups import HIDDEN, REST, groups
 
-    def build(model, settings, transfer=Transfer()):
+    def build(model, settings, transfer=UNCHANGED):
         parameters = [
             {"params": group["params"], "lr": group["lr"], "momentum": group["betas"][0]}
             for group in groups(model, settings, transfer, (HIDDEN, *REST))

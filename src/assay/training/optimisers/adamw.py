@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from assay.spec.recipe import Optimiser
-from assay.spec.transfer import Transfer
+from assay.spec.transfer import UNCHANGED, Transfer
 from assay.training.model import GPT
 from assay.training.optimisers.decay import decaying
 from assay.training.optimisers.groups import HIDDEN, REST, groups
@@ -35,6 +35,6 @@ def adamw(parameters: list[dict[str, Any]], settings: Optimiser) -> torch.optim.
     return CautiousAdamW(cautious, fused=True)
 
 
-def build(model: GPT, settings: Optimiser, transfer: Transfer = Transfer()) -> tuple[torch.optim.Optimizer, ...]:
+def build(model: GPT, settings: Optimiser, transfer: Transfer = UNCHANGED) -> tuple[torch.optim.Optimizer, ...]:
     """AdamW on every parameter of the model."""
     return (adamw(groups(model, settings, transfer, (HIDDEN, *REST)), settings),)

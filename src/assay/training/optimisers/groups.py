@@ -1,4 +1,4 @@
-"""The constants of each group of parameters: the optimiser's own, as the recipe and the size of the model change them."""
+"""The constants of each group of parameters: the optimiser's own, as recipe and size of the model change them."""
 
 from typing import Any
 

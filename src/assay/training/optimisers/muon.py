@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from assay.spec.recipe import Optimiser
-from assay.spec.transfer import Transfer
+from assay.spec.transfer import UNCHANGED, Transfer
 from assay.training.model import GPT, HiddenMatrix
 from assay.training.optimisers.adamw import adamw
 from assay.training.optimisers.decay import decaying
@@ -89,7 +89,7 @@ class Muon(torch.optim.Optimizer):
                 target.add_(step, alpha=-group["lr"] * scale)
 
 
-def build(model: GPT, settings: Optimiser, transfer: Transfer = Transfer()) -> tuple[torch.optim.Optimizer, ...]:
+def build(model: GPT, settings: Optimiser, transfer: Transfer = UNCHANGED) -> tuple[torch.optim.Optimizer, ...]:
     """Muon on the hidden matrices, AdamW on embeddings, head, norms and biases.
 
     Muon's update has the same spectral norm at every width, so that its learning rate does not follow the width.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from assay.spec.recipe import Optimiser
-from assay.spec.transfer import Transfer
+from assay.spec.transfer import UNCHANGED, Transfer
 from assay.training.model import GPT
 from assay.training.optimisers.decay import decaying
 from assay.training.optimisers.groups import HIDDEN, REST, groups
@@ -65,7 +65,7 @@ class ScheduleFreeAdamW(torch.optim.Optimizer):
         }
 
 
-def build(model: GPT, settings: Optimiser, transfer: Transfer = Transfer()) -> tuple[torch.optim.Optimizer, ...]:
+def build(model: GPT, settings: Optimiser, transfer: Transfer = UNCHANGED) -> tuple[torch.optim.Optimizer, ...]:
     """Schedule-Free AdamW on every parameter of the model."""
     parameters = groups(model, settings, transfer, (HIDDEN, *REST))
     return (ScheduleFreeAdamW(parameters, settings.cautious_decay),)

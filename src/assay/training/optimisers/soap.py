@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from assay.spec.recipe import Optimiser
-from assay.spec.transfer import Transfer
+from assay.spec.transfer import UNCHANGED, Transfer
 from assay.training.model import GPT, HiddenMatrix
 from assay.training.optimisers.adamw import adamw
 from assay.training.optimisers.decay import decaying
@@ -65,13 +65,22 @@ class Soap(torch.optim.Optimizer):
             if not state:
                 state["step"] = torch.zeros(())
                 for number, _, gradient in blocks:
-                    _begin(state, f"{number}.", gradient)
+                    self._begin(state, f"{number}.", gradient)
             else:
                 state["step"] += 1
                 for number, target, gradient in blocks:
                     self._update(state, f"{number}.", target, gradient, group)
 
-    def _update(self, state: dict[str, Tensor], at: str, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+    def _begin(self, state: dict[str, Tensor], at: str, gradient: Tensor) -> None:
+        """State of a map (r, c) after its first gradient: covariances (r, r) and (c, c), their bases, two moments."""
+        state[at + "rows"] = (1 - self.covariance_beta) * (gradient @ gradient.mT)
+        state[at + "columns"] = (1 - self.covariance_beta) * (gradient.mT @ gradient)
+        state[at + "left"], state[at + "right"] = eigenbasis(state[at + "rows"]), eigenbasis(state[at + "columns"])
+        state[at + "mean"], state[at + "square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
+
+    def _update(
+        self, state: dict[str, Tensor], at: str, weight: Tensor, gradient: Tensor, group: dict[str, Any]
+    ) -> None:
         """One step of one map; `at` begins the names of its state."""
         step, (beta1, beta2) = int(state["step"].item()), group["betas"]
         left, right, mean, square = (state[at + name] for name in ("left", "right", "mean", "square"))
@@ -95,14 +104,7 @@ class Soap(torch.optim.Optimizer):
             right.copy_(new_right)
 
 
-def _begin(state: dict[str, Tensor], at: str, gradient: Tensor) -> None:
-    """The state of a map (r, c) after its first gradient: covariances (r, r) and (c, c), their bases, two moments."""
-    state[at + "rows"], state[at + "columns"] = gradient @ gradient.mT, gradient.mT @ gradient
-    state[at + "left"], state[at + "right"] = eigenbasis(state[at + "rows"]), eigenbasis(state[at + "columns"])
-    state[at + "mean"], state[at + "square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
-
-
-def build(model: GPT, settings: Optimiser, transfer: Transfer = Transfer()) -> tuple[torch.optim.Optimizer, ...]:
+def build(model: GPT, settings: Optimiser, transfer: Transfer = UNCHANGED) -> tuple[torch.optim.Optimizer, ...]:
     """SOAP on the hidden matrices, AdamW on embeddings, head, norms and biases."""
     hidden = Soap(
         model.hidden_matrices(),
