@@ -30,7 +30,7 @@ def adamw(
 
 
 def muon(
-    weight: Array, gradient: Array, state: State, t: int, lr: float, momentum: float, decay: float,
+    weight: Array, gradient: Array, state: State, _t: int, lr: float, momentum: float, decay: float,
     cautious: bool = False,
 ) -> Array:  # fmt: skip
     """Jordan et al. 2024, with the quintic applied to singular values; momentum as PyTorch's `lerp` has it."""

@@ -14,7 +14,7 @@ KNOWN: list[tuple[str, dict[str, Any], dict[int, float]]] = [
     ("linear", {"warmup": 0.0, "final": 0.5}, {0: 1.0, 50: 0.75}),
     ("wsd", {"warmup": 0.05, "decay": 0.2, "final": 0.0}, {0: 1 / 6, 5: 1.0, 50: 1.0, 80: 1.0, 90: 0.5, 99: 0.05}),
     ("wsd", {"warmup": 0.5, "decay": 1.0, "final": 0.1}, {49: 50 / 51, 50: 1.0, 75: 0.55}),
-    ("sqrt", {"warmup": 0.05, "decay": 0.2, "final": 0.0}, {0: 1 / 6, 5: 1.0, 80: 1.0, 85: 0.5, 90: 1 - math.sqrt(0.5)}),
+    ("sqrt", {"warmup": 0.05, "decay": 0.2, "final": 0.0}, {5: 1.0, 80: 1.0, 85: 0.5, 90: 1 - math.sqrt(0.5)}),
     ("sqrt", {"warmup": 0.0, "decay": 1.0, "final": 0.5}, {0: 1.0, 25: 0.75, 81: 0.55}),
     ("constant", {"warmup": 0.1, "final": 0.0}, {0: 1 / 11, 9: 10 / 11, 10: 1.0, 55: 1.0, 99: 1.0}),
 ]  # fmt: skip

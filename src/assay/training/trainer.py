@@ -156,9 +156,8 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
         metrics.flush(durably=True)
         finished = position.step == shape.steps
         if finished:
-            tensors = {
-                checkpoint.WEIGHTS: average.tensors() if average.count else evaluation_weights(model, optimisers)
-            }
+            judged = average.tensors() if average.count else evaluation_weights(model, optimisers)
+            tensors = {checkpoint.WEIGHTS: judged}
         else:
             tensors = {checkpoint.WEIGHTS: dict(model.state_dict())}
             tensors[checkpoint.OPTIMISER] = optimiser_tensors(optimisers)
