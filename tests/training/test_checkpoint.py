@@ -8,11 +8,13 @@ import torch
 from assay.spec.errors import UserError
 from assay.training import checkpoint, files
 from assay.training.checkpoint import OPTIMISER, STATE, SUMS, WEIGHTS
+from assay.training.saver import Saver
 
 
 def write(folder: Path, step: int, value: float) -> None:
     tensors = {WEIGHTS: {"w": torch.full((3,), value)}, OPTIMISER: {"0.0.m": torch.full((3,), -value)}}
-    checkpoint.save(folder, {"step": step, "note": "π"}, tensors)
+    with Saver(folder, keep=1, found=checkpoint.newest(folder)) as saver:
+        saver.save({"step": step, "note": "π"}, tensors)
 
 
 def both(folder: Path) -> None:
@@ -85,5 +87,6 @@ def test_replacing_a_file_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.
 
 def test_floats_survive_state_json(tmp_path: Path) -> None:
     values = torch.rand(100, dtype=torch.float64).tolist()
-    checkpoint.save(tmp_path, {"step": 1, "losses": values}, {WEIGHTS: {"w": torch.zeros(1)}})
+    with Saver(tmp_path, keep=1) as saver:
+        saver.save({"step": 1, "losses": values}, {WEIGHTS: {"w": torch.zeros(1)}})
     assert json.loads((tmp_path / "step-00000001" / STATE).read_text())["losses"] == values

@@ -36,7 +36,10 @@ def test_a_run_learns_and_reports_what_happened(tmp_path: Path, corpus: Path) ->
     assert result.loss < -(p[p > 0] * np.log(p[p > 0])).sum()
     tenth = [row["loss"] for row in rows[-(shape.steps // 10) :]]
     assert result.loss == pytest.approx(sum(tenth) / len(tenth))
-    assert rows[-1].keys() == {"step", "tokens", "loss", "lr", "grad_norm", "tokens_per_second", "seconds"}
+    assert rows[-1].keys() == {
+        "step", "tokens", "loss", "losses", "lr", "lrs", "grad_norm", "grad_norms", "weight_norms", "update_ratios",
+        "tokens_per_second", "mfu", "ms", "memory_mb", "seconds",
+    }  # fmt: skip
     assert result.environment["threads"] == "1"
     assert 50 < result.peak_memory_mb < 4000
     assert sorted(path.name for path in tmp_path.iterdir()) == [

@@ -4,16 +4,15 @@
                              optimiser.safetensors    optimiser tensors; absent once a run has finished
                              average.safetensors      mean of the weights so far, while a recipe averages them; once
                                                       a run has finished, that mean is what model.safetensors holds
-                             state.json               step, and what else resuming needs
+                             state.json               schema, run, step, and what else resuming needs
                              SHA256SUMS               checksums of the files above, as `sha256sum` writes them
 
-A checkpoint is written into `checkpoint/.tmp-…`, fsynced and renamed; the older ones go only after that. `newest`
-gives the last one whose checksums are right, so a torn or damaged one falls back to the one before it.
+A checkpoint is written into `checkpoint/.tmp-…`, fsynced and renamed (`assay.training.saver`); older ones go only after
+that. `newest` gives the last one whose checksums are right, so a torn or damaged one falls back to the one before it.
 """
 
 import hashlib
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,8 +20,11 @@ from typing import Any, NamedTuple
 import safetensors.torch
 from torch import Tensor
 
-from assay.training.files import clear_when_full, fsync_folder, write_durably
+from assay.spec.errors import UserError
+from assay.spec.recipe import difference
+from assay.spec.run import Run
 
+SCHEMA = 2  # raised whenever older checkpoints could not be gone on with
 WEIGHTS, OPTIMISER, AVERAGE = "model.safetensors", "optimiser.safetensors", "average.safetensors"
 STATE, SUMS = "state.json", "SHA256SUMS"
 
@@ -43,37 +45,31 @@ class Checkpoint(NamedTuple):
         """The tensors of one file, in memory of their own (aligned, so that products round as before)."""
         return {key: tensor.clone() for key, tensor in safetensors.torch.load_file(self.path / name).items()}
 
+    def check_run(self, run: Run) -> None:
+        """Make sure that this is a checkpoint of `run`, written as this trainer writes them.
 
-def save(folder: Path, state: dict[str, Any], tensors: dict[str, dict[str, Tensor]]) -> None:
-    """Write a checkpoint of `state["step"]` steps and remove all others.
+        Raises:
+            UserError: it is not; the message says where they differ.
+        """
+        schema = self.state.get("schema")
+        if schema != SCHEMA:
+            raise UserError(
+                f"{self.path}: a checkpoint of schema {schema or 'unknown'}, but this trainer goes on from schema "
+                f"{SCHEMA} only; finish the run with the version of assay that began it, or delete its checkpoints to "
+                f"train it anew"
+            )
+        theirs = Run.parse(self.state["run"], f"{self.path / STATE}: run")
+        if differences := [f"{key} is {a} there and {b} here" for key, (a, b) in _differences(theirs, run).items()]:
+            raise UserError(
+                f"{self.path}: a checkpoint of another run: {'; '.join(differences)}; delete it to train anew, or "
+                f"order the run that it belongs to"
+            )
 
-    `tensors` maps file names to named tensors.
 
-    Raises:
-        UserError: the disk is full; the checkpoints that were there still are.
-    """
-    target = folder / f"step-{state['step']:08d}"
-    temporary = folder / f".tmp-{target.name}"
-    files = {name: safetensors.torch.save(named) for name, named in tensors.items()}
-    files[STATE] = (json.dumps(state, indent=1) + "\n").encode()
-    lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items()]
-    files[SUMS] = "".join(lines).encode()
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        with clear_when_full(temporary):
-            temporary.mkdir(parents=True)
-        for name, data in files.items():
-            write_durably(temporary / name, data)
-        fsync_folder(temporary)
-        if target.exists():  # the same step again: made anew from a checkpoint before it, or without its optimiser
-            shutil.rmtree(target)
-        temporary.rename(target)
-        fsync_folder(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    for other in [*folder.glob("step-*"), *folder.glob(".tmp-*")]:
-        if other != target:
-            shutil.rmtree(other)
+def _differences(theirs: Run, ours: Run) -> dict[str, tuple[Any, Any]]:
+    a, b = theirs.identity(), ours.identity()
+    rest = {key: (a[key], b[key]) for key in a if key != "recipe" and a[key] != b[key]}
+    return difference(theirs.recipe, ours.recipe) | rest
 
 
 def newest(folder: Path) -> Checkpoint | None:

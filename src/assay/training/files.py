@@ -38,10 +38,11 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a new file and wait until the disk has it. Raises `UserError` when the disk is full."""
+def write_durably(path: Path, *parts: bytes | memoryview) -> None:
+    """Write a new file of these bytes and wait until the disk has it. Raises `UserError` when the disk is full."""
     with clear_when_full(path), path.open("wb") as file:
-        file.write(data)
+        for part in parts:
+            file.write(part)
         file.flush()
         os.fsync(file.fileno())
 

@@ -15,25 +15,23 @@ FLUSH_SECONDS = 1.0
 class MetricsFile:
     """Appends lines, kept in memory for at most a second. A context manager; leaving it writes what is left."""
 
-    def __init__(self, path: Path, after_step: int) -> None:
-        """Open for appending, dropping lines of steps after `after_step` (and a torn last line)."""
+    def __init__(self, path: Path, position: int) -> None:
+        """Open for appending after byte `position`, the end that a checkpoint knew; what came later is dropped."""
         self.path = path
         self.last_seconds = 0.0
         self._lines: list[str] = []
         self._flushed = time.monotonic()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        end = 0
+        self.position = min(position, os.fstat(self._file).st_size)
+        os.lseek(self._file, self.position, os.SEEK_SET)
         with open(self._file, "rb", closefd=False) as file:
             for line in file:
                 try:
-                    row = json.loads(line)
-                except ValueError:
+                    self.last_seconds = json.loads(line)["seconds"]
+                except ValueError:  # a last line that was cut short
                     break
-                self.last_seconds = row["seconds"]
-                if row["step"] <= after_step and line.endswith(b"\n"):
-                    end += len(line)
-        os.ftruncate(self._file, end)
-        os.lseek(self._file, end, os.SEEK_SET)
+        os.ftruncate(self._file, self.position)
+        os.lseek(self._file, self.position, os.SEEK_SET)
 
     def append(self, row: dict[str, Any]) -> None:
         """Add a line; write when a second has passed."""
@@ -41,16 +39,22 @@ class MetricsFile:
         if time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
 
-    def flush(self, durably: bool = False) -> None:
-        """Write what is in memory. Raises `UserError` when the disk is full."""
+    def flush(self) -> int:
+        """Write what is in memory; the file's length then. Raises `UserError` when the disk is full."""
         data = memoryview("".join(self._lines).encode())
         self._lines.clear()
         self._flushed = time.monotonic()
         with clear_when_full(self.path):
             while data:
-                data = data[os.write(self._file, data) :]
-            if durably:
-                os.fsync(self._file)
+                written = os.write(self._file, data)
+                self.position += written
+                data = data[written:]
+        return self.position
+
+    def sync(self) -> None:
+        """Wait until what was written is on disk; may be called by another thread."""
+        with clear_when_full(self.path):
+            os.fsync(self._file)
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,123 @@
+"""What a step tells about the training: losses, norms, rates, speed. Nothing here changes what is trained."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from assay.training import environment
+from assay.training.objective import Losses
+from assay.training.peak import peak_flops
+from assay.training.state import TrainingState
+from assay.training.weight_sample import WeightSample
+
+PHASES = ("data", "forward", "backward", "optimiser", "signals", "checkpoint")
+
+
+class Look(NamedTuple):
+    """What was measured on tensors after a step; dictionaries by domain or by group of parameters."""
+
+    loss: float
+    losses: dict[str, float]
+    grad_norm: float
+    grad_norms: dict[str, float]
+    weight_norms: dict[str, float]
+    update_ratios: dict[str, float]
+
+
+class Signals:
+    """Measures steps, and makes the lines of `metrics.jsonl`.
+
+    Groups of parameters are those of `GPT.parameter_groups`: hidden, embedding, head, vectors.
+
+    Args:
+        state: the run under way.
+        domains: names that the batches' domain numbers stand for.
+    """
+
+    def __init__(self, state: TrainingState, domains: Sequence[str]) -> None:
+        self._state = state
+        self._domains = domains
+        groups = {name: group for name, group in state.model.parameter_groups().items() if group}
+        self._groups = tuple(groups)
+        self._sample = WeightSample(groups)
+        numbers = {id(parameter): i for i, group in enumerate(groups.values()) for parameter in group}
+        self._group_of = [numbers[id(parameter)] for parameter in state.model.parameters()]
+        settings = {
+            id(parameter): settings
+            for optimiser in state.optimisers
+            for settings in optimiser.param_groups
+            for parameter in settings["params"]
+        }
+        self._settings = {name: settings[id(group[0])] for name, group in groups.items()}
+        self._peak = peak_flops()
+
+    def look(self, losses: Losses, norms: Tensor, domains: Sequence[int]) -> Look:
+        """Measure the step that has just been done, reading everything at once, so that a device is waited for once.
+
+        Args:
+            losses: of its batch.
+            norms: of its gradients before clipping, in the order of the model's parameters.
+            domains: number of each row's domain, (B,).
+        """
+        nats_B = losses.nats_BT.mean(1)
+        moved = self._sample.step()
+        sizes = (len(nats_B), len(norms), len(self._groups), len(self._groups))
+        read = iter(torch.cat([nats_B, norms, moved.weights, moved.update]).tolist())
+        rows, gradients, weights, updates = ([next(read) for _ in range(size)] for size in sizes)
+
+        by_domain: dict[str, list[float]] = {}
+        for domain, nats in zip(domains, rows, strict=True):
+            by_domain.setdefault(self._domains[domain], []).append(nats)
+        squares = [0.0] * len(self._groups)
+        for group, norm in zip(self._group_of, gradients, strict=True):
+            squares[group] += norm * norm
+        ratios = [update / weight if weight else 0.0 for update, weight in zip(updates, weights, strict=True)]
+        return Look(
+            loss=math.fsum(rows) / len(rows) if all(map(math.isfinite, rows)) else math.nan,
+            losses={name: sum(nats) / len(nats) for name, nats in sorted(by_domain.items())},
+            grad_norm=math.sqrt(sum(squares)),
+            grad_norms=self._named([math.sqrt(square) for square in squares]),
+            weight_norms=self._named(weights),
+            update_ratios=self._named(ratios),
+        )
+
+    def row(self, look: Look, tokens: int, phases: dict[str, float]) -> dict[str, Any]:
+        """The line of the step that `position` has just counted.
+
+        Args:
+            look: what was measured.
+            tokens: of its batch.
+            phases: seconds it spent, by what they were spent on.
+        """
+        state, position, shape = self._state, self._state.position, self._state.position.shape
+        seconds = math.fsum(phases.values()) - phases.get("checkpoint", 0.0)
+        flops = shape.flops_per_step * tokens / shape.tokens_per_step
+        rates = {name: settings["lr"] for name, settings in self._settings.items()}
+        return {
+            "step": position.step,
+            "tokens": position.tokens,
+            "loss": look.loss if math.isfinite(look.loss) else None,
+            "losses": _short(look.losses),
+            "lr": state.run.recipe.optimiser.lr * state.factor,
+            "lrs": _short(rates),
+            "grad_norm": look.grad_norm if math.isfinite(look.grad_norm) else None,
+            "grad_norms": _short(look.grad_norms),
+            "weight_norms": _short(look.weight_norms),
+            "update_ratios": _short(look.update_ratios),
+            "tokens_per_second": round(tokens / seconds, 1),
+            "mfu": round(flops / seconds / self._peak, 4),
+            "ms": {phase: round(1e3 * phases[phase], 3) for phase in PHASES if phase in phases},
+            "memory_mb": round(environment.peak_memory_mb(), 1),
+            "seconds": round(position.seconds, 4),
+        }
+
+    def _named(self, values: Sequence[float]) -> dict[str, float]:
+        return dict(zip(self._groups, values, strict=True))
+
+
+def _short(values: dict[str, float]) -> dict[str, float | None]:
+    """Six digits; None for what JSON cannot say."""
+    return {name: float(f"{value:.6g}") if math.isfinite(value) else None for name, value in values.items()}
