@@ -53,7 +53,7 @@ class Snapshot:
 
     def parts(self) -> tuple[memoryview, ...]:
         """The file's bytes, in order."""
-        return memoryview(self._header), memoryview(self._data.numpy())
+        return memoryview(self._header), self._data.numpy().data
 
 
 def _layout(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.dtype, torch.Size]]:

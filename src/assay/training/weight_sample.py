@@ -55,7 +55,7 @@ class WeightSample:
         self._now, self._before = self._before, self._now
         torch.cat(self._views, out=now)
         torch.sub(now, before, out=update)
-        norms = torch.stack(torch._foreach_norm([*self._now, *self._update]))  # pyright: ignore[reportPrivateUsage]
+        norms = torch.stack(torch._foreach_norm([*self._now, *self._update]))  # pyright: ignore[reportPrivateImportUsage]
         weights, moved = norms.chunk(2)
         return Moved(weights * self._scales, moved * self._scales)
 
