@@ -14,7 +14,6 @@ from assay.training.model import GPT
 from assay.training.optimisers.evaluation import evaluation_weights
 from assay.training.state import optimiser_tensors, restore_optimisers
 from tests.training.test_model import build, mean_loss
-from tests.training.test_model import build, mean_loss
 
 BATCHES = [torch.randint(257, (2, 4, 16), generator=torch.Generator().manual_seed(i)) for i in range(5)]
 Optimisers = tuple[torch.optim.Optimizer, ...]
