@@ -55,6 +55,16 @@ def _short(value: Any) -> str:
 
 def read_jsonl(path: Path, source: str) -> Iterator[Document]:
     """Documents of a `.jsonl`, `.jsonl.gz` or `.jsonl.zst` file, one line in memory at a time."""
+    for number, record in json_lines(path):
+        yield document_of(record, f"{path}, line {number}", f"{path.name}:{number}", source)
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """Number, from 1, and value of each line of a `.jsonl`, `.jsonl.gz` or `.jsonl.zst` file; blank lines left out.
+
+    Raises:
+        UserError: names the line that is not UTF-8 or not JSON, or the file that is damaged.
+    """
     offset = 0
     for number, line in enumerate(_lines(path), start=1):
         if line.strip():
@@ -71,7 +81,7 @@ def read_jsonl(path: Path, source: str) -> Iterator[Document]:
                 ) from None
             except RecursionError:
                 raise UserError(f"{where}: JSON nested too deeply; each line should be one JSON object") from None
-            yield document_of(record, where, f"{path.name}:{number}", source)
+            yield number, record
         offset += len(line)
 
 
