@@ -42,6 +42,15 @@ REGISTRY: dict[str, dict[str, str]] = {
         "limits": "assay.governance.gates.limits:Limits",
         "transfer": "assay.governance.gates.transfer:Transfer",
     },
+    "evaluation_task": {  # by the fields of an evaluation file's rows
+        "minimal_pairs": "assay.evaluation.tasks.minimal_pairs:MinimalPairs",
+        "arc": "assay.evaluation.tasks.arc:Arc",
+        "hellaswag": "assay.evaluation.tasks.hellaswag:Hellaswag",
+        "piqa": "assay.evaluation.tasks.piqa:Piqa",
+        "last_word": "assay.evaluation.tasks.last_word:LastWord",
+        "bits_per_byte": "assay.evaluation.tasks.bits_per_byte:BitsPerByte",
+        "samples": "assay.evaluation.tasks.samples:Samples",
+    },
     "mixture_regressor": {  # from mixture weights to a loss, with uncertainty; the first is the default
         "gp": "assay.evidence.mixtures.gp:GaussianProcess",
         "linear": "assay.evidence.mixtures.linear:Linear",
