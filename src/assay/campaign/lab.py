@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from assay.campaign.history import Campaign
 
 CONFIG = "lab.toml"
-#: Characters of a recipe's hash that name it; fewer may be a slip of the pen.
+#: Characters of a recipe's or run's hash that name it; fewer may be a slip of the pen.
 SHORTEST_HASH = 4
 
 
@@ -64,6 +64,14 @@ class Lab:
 
     def run_dir(self, run_hash: str) -> Path:
         return self.folder / "runs" / run_hash
+
+    def find_run(self, name: str) -> Path:
+        """The folder of the run whose hash begins so. Raises `UserError` unless that is just one."""
+        found = [row["hash"] for row in self.store.run_rows() if row["hash"].startswith(name)]
+        if len(name) >= SHORTEST_HASH and len(found) == 1:
+            return self.run_dir(found[0])
+        problem = f"{len(found)} runs begin with '{name}'" if len(found) > 1 else f"no run is called '{name}'"
+        raise UserError(f"{problem}; name a run's folder, or at least {SHORTEST_HASH} characters of its hash")
 
     def trainer(self) -> str:
         """Identity of what would train now: trainer, library versions, device."""
@@ -185,6 +193,22 @@ class Lab:
 
         campaign = self.campaign()
         return pd.DataFrame([generation_row(g) for g in campaign.generations])
+
+    def evaluations(self) -> pd.DataFrame:
+        """One row for each mean that `assay evaluate` measured: run, task, file, group ("": all), measure, value."""
+        import pandas as pd
+
+        from assay.evaluation.results import stored
+
+        rows = [
+            {"run": found.run, "task": found.task, "file": found.file, "limit": found.limit, "group": group,
+             "measure": measure, **score.model_dump()}
+            for row in self.store.run_rows()
+            for found in stored(self.run_dir(row["hash"]))
+            for group, scores in {"": found.scores, **found.groups}.items()
+            for measure, score in scores.items()
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
 
     def close(self) -> None:
         self.store.close()

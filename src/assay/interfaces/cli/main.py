@@ -33,6 +33,7 @@ COMMANDS = (
     ("cancel", "cancel:cancel", "Withdraw a proposal that is queued or under test."),
     ("report", "report:report", "Write the report, a page to open in a browser."),
     ("train", "train:train", "Train one recipe and watch it live."),
+    ("evaluate", "evaluate:evaluate", "Score runs on minimal pairs, multiple choice and other tasks."),
     ("compare", "compare:compare", "Is one recipe better than another?"),
     ("calibrate", "calibrate:calibrate", "Measure a lab's noise, and what reduces it."),
     ("audit", "audit:audit", "Test every promoted change again, and drop what no longer holds."),
@@ -69,7 +70,8 @@ GROUPS = (
 )  # fmt: skip
 #: Commands whose words depend on each other, so that their usage cannot be read off their parameters.
 USAGE = {
-    "propose": "[LAB] FILE", "cancel": "[LAB] ID", "compare": "[LAB] OLD NEW", "recipe show": "[[LAB] RECIPE]",
+    "propose": "[LAB] FILE", "cancel": "[LAB] ID", "compare": "[LAB] OLD NEW",
+    "evaluate": "[LAB] RUN [RUN2] --on FILE...", "recipe show": "[[LAB] RECIPE]",
     "recipe diff": "[LAB] OLD NEW",
 }  # fmt: skip
 #: What goes on from checkpoints after an interruption.
@@ -77,6 +79,7 @@ PAUSED = {
     "run": "Paused. Without --budget, `assay run` goes on with what was left of it.",
     "train": "Paused. The same command goes on where it stopped.",
     "compare": "Paused. The same command goes on where it stopped.",
+    "evaluate": "Interrupted. The same command goes on after the files that were finished.",
     "calibrate": "Paused. The same command goes on where it stopped.",
     "audit": "Paused. The same command goes on where it stopped.",
 }

@@ -41,6 +41,21 @@ def open_lab(folder: Path | None) -> "Lab":
     return Lab(find_lab(folder))
 
 
+def find_run(name: str, lab: Path | None) -> Path:
+    """The folder of a run: that folder itself, or the one in a lab whose hash begins so.
+
+    Raises:
+        UserError: there is no such run, or more than one.
+    """
+    if (Path(name) / "run.json").is_file():
+        return Path(name)
+    opened = open_lab(lab)
+    try:
+        return opened.find_run(name)
+    finally:
+        opened.close()
+
+
 def split_words(words: tuple[str, ...], names: tuple[str, ...], command: str) -> tuple["Lab", list[str]]:
     """Read `[LAB] NAME…`: with one word more than `names` the first is the lab.
 
