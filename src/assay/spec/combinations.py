@@ -30,6 +30,11 @@ CONFLICTS = (
         "experts have no biases",
     ),
     Conflict(
+        "model.init", "model.norm_place",
+        lambda r: r["model.init"] == "zero_residual" and r["model.norm_place"] in ("output", "sandwich"),
+        "a block that begins by writing nothing leaves the norm on its output nothing to divide",
+    ),
+    Conflict(
         "optimiser.name", "schedule.average",
         lambda r: r["optimiser.name"] == "schedule_free" and r["schedule.average"] > 0,
         "Schedule-Free averages the weights by itself",

@@ -4,7 +4,8 @@ from pydantic import Field
 
 from assay.spec.base import Frozen
 from assay.spec.errors import UserError
-from assay.spec.recipe import MOST, Recipe
+from assay.spec.layers import expert_hidden, has_value_embedding, has_value_residual, has_window, has_x0_residual
+from assay.spec.recipe import MOST, Model, Recipe
 from assay.spec.registry import load
 from assay.spec.transfer import Transfer, transferred
 
@@ -31,6 +32,7 @@ class Shape(Frozen):
     kv_heads: int
     head_dim: int
     mlp_hidden: int
+    expert_hidden: int = Field(default=0, description="hidden width of one expert; 0: the MLP is dense")
     context: int
     batch: int
     vocab: int
@@ -65,24 +67,71 @@ class Shape(Frozen):
         return (16 * self.parameters + 4 * (self.depth * layer + 3 * tokens * self.vocab)) / 1e6
 
 
-def matrices(recipe: Recipe, width: int, mlp_hidden: int, kv_width: int) -> list[tuple[int, int]]:
+Map = tuple[int, int]  # rows (outputs) and columns (inputs) of a linear map
+
+
+def _mlp(model: Model, width: int, hidden: int) -> list[Map]:
+    return [*(2 if model.mlp == "swiglu" else 1) * [(hidden, width)], (width, hidden)]
+
+
+def _layer(model: Model, width: int, kv_width: int, mlp_hidden: int, experts: int) -> list[Map]:
+    """A layer's linear maps, with `experts` of its experts besides the shared one."""
+    attention = [(width, width), (kv_width, width), (kv_width, width), (width, width)]
+    if not model.experts:
+        return [*attention, *_mlp(model, width, mlp_hidden)]
+    expert = _mlp(model, width, expert_hidden(model, mlp_hidden))
+    return [*attention, (model.experts, width), *(experts + model.shared_expert) * expert]
+
+
+def matrices(recipe: Recipe, width: int, mlp_hidden: int, kv_width: int) -> list[Map]:
     """Shapes (out, in) of the linear maps of one layer.
 
-    Query, key and value, and SwiGLU's gate and value, count apart although the model stores them stacked:
-    an optimiser of matrices (Muon) treats each by itself.
+    Query, key and value, SwiGLU's gate and value, and every expert count apart although the model stores them
+    stacked: an optimiser of matrices (Muon) treats each by itself.
     """
-    attention = [(width, width), (kv_width, width), (kv_width, width), (width, width)]
-    ups = 2 if recipe.model.mlp == "swiglu" else 1
-    return [*attention, *ups * [(mlp_hidden, width)], (width, mlp_hidden)]
+    return _layer(recipe.model, width, kv_width, mlp_hidden, recipe.model.experts)
+
+
+def count_parameters(recipe: Recipe, width: int, depth: int, mlp_hidden: int, kv_width: int, vocab: int) -> int:
+    """All trained numbers. Experts' routing biases are set by a rule and not trained, so they do not count."""
+    model, layers = recipe.model, range(depth)
+    maps = matrices(recipe, width, mlp_hidden, kv_width)
+    weights = sum(rows * columns for rows, columns in maps)
+    biases = sum(rows for rows, _ in maps) if model.bias else 0
+    gains = {"layernorm": 2 if model.bias else 1, "rmsnorm": 1, "rmsnorm_plain": 0}[model.norm] * width
+    norms = {"pre": 2, "post": 2, "output": 2, "sandwich": 4}[model.norm_place]
+    final_norms = 0 if model.norm_place == "post" else 1
+    tables = vocab * (1 if model.tied_embeddings else 2) + (recipe.data.context if model.position == "learned" else 0)
+    value_tables = sum(has_value_embedding(model, depth, layer) for layer in layers)
+    return (
+        depth * (weights + biases + norms * gains)
+        + final_norms * gains
+        + tables * width
+        + value_tables * (vocab * kv_width + 1)
+        + sum(has_value_residual(model, layer) for layer in layers)
+        + 2 * sum(has_x0_residual(model, layer) for layer in layers)
+    )
+
+
+def forward_flops(recipe: Recipe, width: int, depth: int, mlp_hidden: int, kv_width: int, vocab: int) -> int:
+    """FLOPs of one token's forward pass, by the rules of `shape_at`."""
+    model, context = recipe.model, recipe.data.context
+    passed = _layer(model, width, kv_width, mlp_hidden, model.experts_per_token)
+    weights = depth * sum(rows * columns for rows, columns in passed) + vocab * width
+    keys = sum(min(model.window, context) if has_window(model, depth, i) else context for i in range(depth))
+    return 2 * weights + 4 * width * keys
 
 
 def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:
     """The concrete model and number of steps of a recipe at a scale.
 
     Matrix multiplications count 2 FLOPs a weight and token forward and twice that backward (Kaplan et al.
-    2020, section 2.1); attention scores and their use count 4·width·context a token forward, the causal mask
-    not discounted (as PyTorch's counter does); the optimiser's own matrix products are added, because at small
-    batches Muon's are not small. Element-wise work is left out.
+    2020, section 2.1); of a mixture of experts, those that a token goes to count, and the router. Attention scores
+    and their use count 4·width·keys a token forward. Keys are the context, the causal mask not discounted (as
+    PyTorch's counter does); in a layer with a window they are the window, which is what the result needs, although
+    a kernel that merely masks computes more. Document masks are not discounted, since what they save depends on the
+    text. The optimiser's own matrix products are added, because at small batches Muon's are not small. Element-wise
+    work is left out.
 
     Raises:
         UserError: the model cannot be built, or the budget is too small for a single step.
@@ -106,22 +155,16 @@ def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:
         raise UserError(f"this recipe cannot be built: RoPE needs an even model.head_dim, not {model.head_dim}")
     kv_heads = heads // model.query_heads_per_kv
     mlp_hidden = max(1, round(width * model.mlp_ratio))
-    layer = matrices(recipe, width, mlp_hidden, kv_heads * model.head_dim)
-    layer_weights = sum(rows * columns for rows, columns in layer)
-    biases = sum(rows for rows, _ in layer) if model.bias else 0
-    norm = width * (2 if model.bias and model.norm == "layernorm" else 1)
-    parameters = (
-        depth * (layer_weights + biases + 2 * norm)
-        + norm
-        + vocab * width * (1 if model.tied_embeddings else 2)
-        + (data.context * width if model.position == "learned" else 0)
-    )
-    forward = 2 * (depth * layer_weights + vocab * width) + depth * 4 * width * data.context
+    kv_width = kv_heads * model.head_dim
+    sizes = (width, depth, mlp_hidden, kv_width, vocab)
+    parameters = count_parameters(recipe, *sizes)
+    forward = forward_flops(recipe, *sizes)
     transfer = transferred(recipe, width, depth, scale.flops / (3.0 * forward))
     batch = round(data.batch * transfer.batch)
     tokens = data.context * batch
     optimiser = load("optimiser_flops", recipe.optimiser.name)
-    flops_per_step = 3.0 * forward * tokens + float(depth * sum(optimiser(shape, recipe.optimiser) for shape in layer))
+    updates = sum(optimiser(shape, recipe.optimiser) for shape in matrices(recipe, width, mlp_hidden, kv_width))
+    flops_per_step = 3.0 * forward * tokens + float(depth * updates)
     steps = int(scale.flops // flops_per_step)
     if steps < 1:
         raise UserError(
@@ -130,6 +173,7 @@ def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:
         )
     return Shape(
         width=width, depth=depth, heads=heads, kv_heads=kv_heads, head_dim=model.head_dim,
-        mlp_hidden=mlp_hidden, context=data.context, batch=batch, vocab=vocab,
+        mlp_hidden=mlp_hidden, expert_hidden=expert_hidden(model, mlp_hidden), context=data.context,
+        batch=batch, vocab=vocab,
         parameters=parameters, flops_per_step=flops_per_step, steps=steps, transfer=transfer,
     )  # fmt: skip

@@ -70,6 +70,7 @@ class TrainingState:
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad()
+        self.model.balance_experts()
         if self.position.step >= self.averaged_from:
             self.average.add()
 

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from torch import nn
+from torch import Tensor
 
 
 class HiddenMatrix(NamedTuple):
     """A weight matrix inside the layers, and the rows of each of the separate maps that are stacked in it."""
 
-    weight: nn.Parameter
+    weight: Tensor
     rows: tuple[int, ...]

@@ -1,37 +1,52 @@
-"""The MLP of a layer."""
+"""The dense MLP of a layer, and the activations that it shares with experts."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from assay.spec.recipe import Model
-from assay.spec.scale import Shape
 from assay.training.model.matrices import HiddenMatrix
 
 
-class Mlp(nn.Module):
-    """Two layers with GELU, squared ReLU (So et al. 2021) or SwiGLU (Shazeer 2020) between them."""
+def gelu(h: Tensor) -> Tensor:
+    """x·Φ(x), exactly and not by tanh (Hendrycks & Gimpel 2016)."""
+    return F.gelu(h)
 
-    def __init__(self, shape: Shape, settings: Model) -> None:
+
+def relu2(h: Tensor) -> Tensor:
+    """max(0, x)² (So et al. 2021, "Primer")."""
+    return F.relu(h).square()
+
+
+def swiglu(h: Tensor) -> Tensor:
+    """silu(gate)·value, of the two halves of the last dimension (Shazeer 2020)."""
+    gate, value = h.chunk(2, dim=-1)
+    return F.silu(gate) * value
+
+
+ACTIVATIONS = {"gelu": gelu, "relu2": relu2, "swiglu": swiglu}
+
+
+def ups(activation: str) -> int:
+    """How many maps of the hidden width are stacked in `up`."""
+    return 2 if activation == "swiglu" else 1
+
+
+class Mlp(nn.Module):
+    """Two linear layers with an activation between them."""
+
+    def __init__(self, width: int, hidden: int, settings: Model) -> None:
         super().__init__()
         self.activation = settings.mlp
-        columns = 2 * shape.mlp_hidden if settings.mlp == "swiglu" else shape.mlp_hidden
-        self.up = nn.Linear(shape.width, columns, bias=settings.bias)
-        self.down = nn.Linear(shape.mlp_hidden, shape.width, bias=settings.bias)
+        self.activate = ACTIVATIONS[settings.mlp]
+        self.up = nn.Linear(width, ups(settings.mlp) * hidden, bias=settings.bias)
+        self.down = nn.Linear(hidden, width, bias=settings.bias)
 
     def forward(self, x_BTC: Tensor) -> Tensor:
-        h_BTF = self.up(x_BTC)
-        if self.activation == "gelu":
-            h_BTF = F.gelu(h_BTF)
-        elif self.activation == "relu2":
-            h_BTF = F.relu(h_BTF).square()
-        else:
-            gate, value = h_BTF.chunk(2, dim=-1)
-            h_BTF = F.silu(gate) * value
-        return self.down(h_BTF)
+        return self.down(self.activate(self.up(x_BTC)))
 
     def matrices(self) -> list[HiddenMatrix]:
-        halves = 2 if self.activation == "swiglu" else 1
+        hidden = self.down.in_features
         return [
-            HiddenMatrix(self.up.weight, (self.up.out_features // halves,) * halves),
+            HiddenMatrix(self.up.weight, (hidden,) * ups(self.activation)),
             HiddenMatrix(self.down.weight, (self.down.out_features,)),
         ]

@@ -1,4 +1,4 @@
-"""Norms over the residual stream."""
+"""Norms over the last dimension: LayerNorm (Ba et al. 2016) and RMSNorm (Zhang & Sennrich 2019)."""
 
 import torch
 import torch.nn.functional as F
@@ -9,16 +9,32 @@ from assay.spec.recipe import Model
 EPSILON = 1e-5
 
 
-class Norm(nn.Module):
-    """LayerNorm (Ba et al. 2016) or RMSNorm (Zhang & Sennrich 2019) over the last dimension."""
+class LayerNorm(nn.Module):
+    """(x - mean) / deviation, times a learned gain, plus a bias if linear layers have one."""
 
-    def __init__(self, width: int, settings: Model) -> None:
+    def __init__(self, width: int, bias: bool) -> None:
         super().__init__()
-        self.rms = settings.norm == "rmsnorm"
         self.weight = nn.Parameter(torch.ones(width))
-        self.bias = nn.Parameter(torch.zeros(width)) if settings.bias and not self.rms else None
+        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.rms:
-            return F.rms_norm(x, self.weight.shape, self.weight, EPSILON)
         return F.layer_norm(x, self.weight.shape, self.weight, self.bias, EPSILON)
+
+
+class RmsNorm(nn.Module):
+    """x over its root mean square, times a learned gain where there is one."""
+
+    def __init__(self, width: int, gain: bool) -> None:
+        super().__init__()
+        self.shape = (width,)
+        self.weight = nn.Parameter(torch.ones(width)) if gain else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.shape, self.weight, EPSILON)
+
+
+def norm(width: int, settings: Model) -> nn.Module:
+    """The norm that `model.norm` names."""
+    if settings.norm == "layernorm":
+        return LayerNorm(width, settings.bias)
+    return RmsNorm(width, gain=settings.norm == "rmsnorm")
