@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from assay.spec.recipe import Optimiser
+from assay.spec.registry import REGISTRY
 from assay.spec.run import TrainingResult
 from assay.spec.scale import Scale
+from assay.spec.transfer import Transfer
 from assay.training.main import train
+from assay.training.model import GPT
 from tests.training.tiny import forked, interrupted, weights, write_order
 
 EVERYTHING = {
@@ -143,3 +148,28 @@ def test_killed_between_the_last_checkpoint_and_the_result(
     (tmp_path / "result.json").unlink()
     train(run_json)
     same(whole(change), tmp_path)
+
+
+class Jittering(torch.optim.SGD):
+    """An optimiser of somebody's own, which draws from PyTorch's generator."""
+
+    def step(self, closure: Any = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad += 1e-3 * torch.randn_like(parameter)
+        super().step(closure)
+
+
+def jittering(model: GPT, settings: Optimiser, _transfer: Transfer) -> tuple[torch.optim.Optimizer, ...]:
+    return (Jittering(model.parameters(), lr=settings.lr),)
+
+
+def test_random_numbers_of_pytorchs_own_go_on_too(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(REGISTRY["optimiser"], "adamw", f"{__name__}:jittering")
+    for name, stops in (("whole", (6,)), ("parts", (2, 3, 6))):
+        for stop in stops:
+            train(write_order(tmp_path / name, corpus, {}, SCALE, stop_at_step=stop))
+            torch.rand(3)  # whatever happens between two attempts
+    assert weights(tmp_path / "whole") == weights(tmp_path / "parts")

@@ -15,7 +15,7 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import safetensors.torch
 from torch import Tensor
@@ -46,23 +46,27 @@ class Checkpoint(NamedTuple):
         return {key: tensor.clone() for key, tensor in safetensors.torch.load_file(self.path / name).items()}
 
     def check_run(self, run: Run) -> None:
-        """Make sure that this is a checkpoint of `run`, written as this trainer writes them.
+        """Make sure that this is a checkpoint of `run`. External trainers need not say whose theirs are.
 
         Raises:
-            UserError: it is not; the message says where they differ.
+            UserError: it is another run's; the message says where the two differ.
         """
+        if "run" not in self.state:
+            return
+        theirs = Run.parse(self.state["run"], f"{self.path / STATE}: run")
+        if differences := [f"{key} is {a!r} there and {b!r} here" for key, (a, b) in _differences(theirs, run).items()]:
+            raise UserError(
+                f"{self.path} is a checkpoint of another run: {'; '.join(differences)}; "
+                f"move it away to train this one anew"
+            )
+
+    def check_schema(self) -> None:
+        """Make sure that training can go on from here. Raises `UserError` if it was written in another way."""
         schema = self.state.get("schema")
         if schema != SCHEMA:
             raise UserError(
-                f"{self.path}: a checkpoint of schema {schema or 'unknown'}, but this trainer goes on from schema "
-                f"{SCHEMA} only; finish the run with the version of assay that began it, or delete its checkpoints to "
-                f"train it anew"
-            )
-        theirs = Run.parse(self.state["run"], f"{self.path / STATE}: run")
-        if differences := [f"{key} is {a} there and {b} here" for key, (a, b) in _differences(theirs, run).items()]:
-            raise UserError(
-                f"{self.path}: a checkpoint of another run: {'; '.join(differences)}; delete it to train anew, or "
-                f"order the run that it belongs to"
+                f"{self.path} has schema {schema or 'none'} where this trainer needs schema {SCHEMA} to go on; finish "
+                f"the run with the version of assay that began it, or move the folder away to train it anew"
             )
 
 
@@ -91,6 +95,6 @@ def _read(path: Path) -> Checkpoint:
     if missing := {WEIGHTS, STATE} - set(sums):
         raise ValueError(f"{SUMS} does not list {', '.join(sorted(missing))}")
     state = json.loads((path / STATE).read_text())
-    if not isinstance(state.get("step"), int):
+    if not isinstance(state, dict) or not isinstance(cast(dict[str, Any], state).get("step"), int):
         raise ValueError(f"{STATE} has no whole number 'step'")
-    return Checkpoint(path, state, sums)
+    return Checkpoint(path, cast(dict[str, Any], state), sums)

@@ -23,12 +23,13 @@ def load_model(folder: Path) -> Trained:
     """Build the model that `run.json` describes and load the newest checkpoint into it.
 
     Raises:
-        UserError: there is no complete checkpoint, or its weights are not this model's.
+        UserError: there is no complete checkpoint, or it is another run's or another model's.
     """
     order = read_order(folder / "run.json")
     found = checkpoint.newest(folder / "checkpoint")
     if found is None:
         raise UserError(f"{folder / 'checkpoint'}: no complete checkpoint; train the run first")
+    found.check_run(order.run)
     recipe = order.run.recipe
     model = GPT(shape_at(recipe, order.run.scale, order.vocab), recipe.model)
     wanted = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}

@@ -28,12 +28,13 @@ class TrainingState:
         found: the checkpoint to go on from; None: the run begins.
 
     Raises:
-        UserError: the checkpoint is another run's.
+        UserError: the checkpoint is another run's, or of another schema.
     """
 
     def __init__(self, order: RunOrder, shape: Shape, found: Checkpoint | None) -> None:
         self.run, recipe = order.run, order.run.recipe
         if found:
+            found.check_schema()
             found.check_run(order.run)
         self.position = Position(shape, found.state if found else {})
         self.loader: dict[str, Any] | None = found.state["loader"] if found else None
