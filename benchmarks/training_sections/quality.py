@@ -31,6 +31,7 @@ from assay.evaluation.score import span_losses
 from assay.spec.recipe import Recipe, changed
 from assay.spec.run import Run, RunOrder, Seed
 from assay.spec.scale import Scale, shape_at
+from assay.training import environment
 from assay.training.main import train
 from assay.training.restore import load_model
 
@@ -180,7 +181,7 @@ def planned(sizes: Sequence[Size], arms: Sequence[str]) -> Iterator[tuple[Size, 
 
 def train_all(options: Options, work: Path, sizes: Sequence[Size], arms: Sequence[str]) -> None:
     """Do the runs that `work/runs.jsonl` lacks."""
-    torch.set_num_threads(1)
+    environment.prepare()
     text = prepare(options.shared / "corpora", work)
     path = work / "runs.jsonl"
     done = {(row["size"], row["seed"], row["arm"]) for row in rows(path)}

@@ -12,10 +12,12 @@ from harness import Options, cpu_seconds, in_turn, medians, table
 from peers import nanogpt
 
 from assay.spec.recipe import Recipe, changed
-from assay.spec.registry import load
+from assay.spec.run import Run, RunOrder, Seed
 from assay.spec.scale import Scale, shape_at
-from assay.training.model import GPT
-from assay.training.trainer import clip
+from assay.training import gradients
+from assay.training.environment import prepare
+from assay.training.objective import TokenBatch, objective
+from assay.training.state import TrainingState
 
 CONTEXT, BATCH, VOCAB = 256, 16, 256
 GRID = ((128, 4), (192, 6), (320, 8))
@@ -43,23 +45,25 @@ def peer_step(model: torch.nn.Module) -> Step:
     return lambda x, y: nanogpt.train_step(model, optimizer, x, y, SETTINGS.learning_rate, SETTINGS)
 
 
-def assay_model(recipe: Recipe, width: int, depth: int) -> GPT:
+def assay_state(recipe: Recipe, width: int, depth: int) -> TrainingState:
+    """The trainer's state at the beginning of a run, at the peak learning rate."""
     scale = Scale(name=f"{width}x{depth}", width=width, depth=depth, flops=1e18)
-    return GPT(shape_at(recipe, scale, VOCAB), recipe.model, seed=0)
+    run = Run(recipe=recipe, scale=scale, seed=Seed(init=0, data=0), corpus="random tokens", trainer="benchmark")
+    order = RunOrder(run=run, run_hash=run.hash, corpus_dir="", vocab=VOCAB)
+    return TrainingState(order, shape_at(recipe, scale, VOCAB), found=None)
 
 
-def assay_step(model: GPT, recipe: Recipe) -> Step:
-    """A step of assay at its peak rate, of the trainer's own parts."""
-    optimisers = load("optimiser", recipe.optimiser.name)(model, recipe.optimiser)
+def assay_step(state: TrainingState) -> Step:
+    """A step of assay, of the trainer's own parts (`assay.training.trainer.train_run` without its records)."""
+    recipe = state.run.recipe
 
     def step(x: torch.Tensor, y: torch.Tensor) -> float:
-        loss = model(x, y)
-        loss.backward()
-        clip([weight.grad for weight in model.parameters() if weight.grad is not None], recipe.optimiser.grad_clip)
-        for optimiser in optimisers:
-            optimiser.step()
-            optimiser.zero_grad()
-        return loss.item()
+        losses = objective(state.model, TokenBatch(x, y), recipe)
+        losses.total.backward()
+        norms = gradients.norms(state.gradients())
+        gradients.clip(state.gradients(), norms.norm(), recipe.optimiser.grad_clip)
+        state.update()
+        return losses.total.item()
 
     return step
 
@@ -68,23 +72,23 @@ def disagreement(peer: nanogpt.Nanogpt, width: int, depth: int, steps: int = AGR
     """Largest difference between the losses of both sides, in nats a token, from the same weights and batches."""
     torch.manual_seed(0)
     theirs = peer.model(width, depth, width // HEAD_DIM, CONTEXT, VOCAB, SETTINGS)
-    ours = assay_model(GPT2, width, depth)
-    ours.load_state_dict(nanogpt.weights_for_assay(theirs.state_dict()))
-    one, other = peer_step(theirs), assay_step(ours, GPT2)
+    ours = assay_state(GPT2, width, depth)
+    ours.model.load_state_dict(nanogpt.weights_for_assay(theirs.state_dict()))
+    one, other = peer_step(theirs), assay_step(ours)
     return max(abs(one(x, y) - other(x, y)) for x, y in batches(steps))
 
 
 def measure(options: Options) -> tuple[dict[str, Any], str]:
     """The section: agreement, then tokens per CPU-second of nanoGPT, of the same model here, and of a modern one."""
-    torch.set_num_threads(1)
+    prepare()
     peer = options.nanogpt()
     grid, steps = (GRID[:1], 1) if options.quick else (GRID, STEPS)
     found: list[dict[str, Any]] = []
     for width, depth in grid:
         sides = {
             "nanogpt": peer_step(peer.model(width, depth, width // HEAD_DIM, CONTEXT, VOCAB, SETTINGS)),
-            "gpt2": assay_step(assay_model(GPT2, width, depth), GPT2),
-            "modern": assay_step(assay_model(MODERN, width, depth), MODERN),
+            "gpt2": assay_step(assay_state(GPT2, width, depth)),
+            "modern": assay_step(assay_state(MODERN, width, depth)),
         }
         data = batches(steps)
 
