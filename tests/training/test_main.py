@@ -38,7 +38,7 @@ def test_a_run_learns_and_reports_what_happened(tmp_path: Path, corpus: Path) ->
     assert result.loss == pytest.approx(sum(tenth) / len(tenth))
     assert rows[-1].keys() == {
         "step", "tokens", "loss", "losses", "lr", "lrs", "grad_norm", "grad_norms", "weight_norms", "update_ratios",
-        "tokens_per_second", "mfu", "ms", "memory_mb", "seconds",
+        "tokens_per_second", "mfu", "ms", "memory_mb", "seconds", "inside",
     }  # fmt: skip
     assert result.environment["threads"] == "1"
     assert 50 < result.peak_memory_mb < 4000

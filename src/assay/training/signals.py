@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
-from assay.training import environment
-from assay.training.objective import Losses
+from assay.training import environment, probe
+from assay.training.objective import Losses, TokenBatch
 from assay.training.peak import peak_flops
 from assay.training.state import TrainingState
 from assay.training.weight_sample import WeightSample
@@ -84,11 +84,19 @@ class Signals:
             update_ratios=self._named(ratios),
         )
 
-    def row(self, look: Look, tokens: int, phases: dict[str, float]) -> dict[str, Any]:
+    def inside(self, batch: TokenBatch) -> dict[str, Any]:
+        """What `probe.look_inside` sees, after each hundredth step and the last one; else nothing."""
+        step = self._state.position.step + 1
+        if step % probe.EVERY and step != self._state.position.shape.steps:
+            return {}
+        return {"inside": _tidy(probe.look_inside(self._state.model, batch))}
+
+    def row(self, look: Look, inside: dict[str, Any], tokens: int, phases: dict[str, float]) -> dict[str, Any]:
         """The line of the step that `position` has just counted.
 
         Args:
             look: what was measured.
+            inside: what `inside` gave.
             tokens: of its batch.
             phases: seconds it spent, by what they were spent on.
         """
@@ -100,24 +108,28 @@ class Signals:
             "step": position.step,
             "tokens": position.tokens,
             "loss": look.loss if math.isfinite(look.loss) else None,
-            "losses": _short(look.losses),
+            "losses": _tidy(look.losses),
             "lr": state.run.recipe.optimiser.lr * state.factor,
-            "lrs": _short(rates),
+            "lrs": _tidy(rates),
             "grad_norm": look.grad_norm if math.isfinite(look.grad_norm) else None,
-            "grad_norms": _short(look.grad_norms),
-            "weight_norms": _short(look.weight_norms),
-            "update_ratios": _short(look.update_ratios),
+            "grad_norms": _tidy(look.grad_norms),
+            "weight_norms": _tidy(look.weight_norms),
+            "update_ratios": _tidy(look.update_ratios),
             "tokens_per_second": round(tokens / seconds, 1),
             "mfu": round(flops / seconds / self._peak, 4),
             "ms": {phase: round(1e3 * phases[phase], 3) for phase in PHASES if phase in phases},
             "memory_mb": round(environment.peak_memory_mb(), 1),
             "seconds": round(position.seconds, 4),
-        }
+        } | inside
 
     def _named(self, values: Sequence[float]) -> dict[str, float]:
         return dict(zip(self._groups, values, strict=True))
 
 
-def _short(values: dict[str, float]) -> dict[str, float | None]:
-    """Six digits; None for what JSON cannot say."""
-    return {name: float(f"{value:.6g}") if math.isfinite(value) else None for name, value in values.items()}
+def _tidy(value: Any) -> Any:
+    """Numbers, in lists and tables too, to six digits; None for what JSON cannot say."""
+    if isinstance(value, dict):
+        return {name: _tidy(each) for name, each in cast(dict[str, Any], value).items()}
+    if isinstance(value, list):
+        return [_tidy(each) for each in cast(list[Any], value)]
+    return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -68,7 +68,7 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
             gradients.clip(state.gradients(), norms.norm(), recipe.optimiser.grad_clip)
             state.update()
             clock.lap("optimiser")
-            look = signals.look(losses, norms, batch.domains.tolist())
+            look, inside = signals.look(losses, norms, batch.domains.tolist()), signals.inside(tokens)
             clock.lap("signals")
 
             phases = clock.step()
@@ -77,7 +77,7 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
             position.advance(look.loss, batch.tokens.size, seconds)
             diverged = divergence.seen(position.step, look.loss, look.grad_norm)
             position.smoothed_loss = divergence.smoothed
-            metrics.append(signals.row(look, batch.tokens.size, phases))
+            metrics.append(signals.row(look, inside, batch.tokens.size, phases))
             if diverged:
                 print(f"diverged: {diverged}", flush=True)
                 return position.result("diverged")

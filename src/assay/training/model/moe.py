@@ -54,8 +54,7 @@ class Experts(nn.Module):
 
     def forward(self, x_BTC: Tensor) -> Tensor:
         x_NC = x_BTC.flatten(0, -2)
-        affinity_NE = self.router(x_NC).sigmoid()
-        expert_NS = (affinity_NE.detach() + self.bias).topk(self.chosen, dim=-1).indices  # S: an expert's slot
+        affinity_NE, expert_NS = self._route(x_NC)
         gate_NS = 2 * affinity_NE.gather(1, expert_NS)
         load_E = torch.bincount(expert_NS.flatten(), minlength=len(self.bias))
         if self.training:
@@ -69,6 +68,15 @@ class Experts(nn.Module):
         y_NSC = sorted_MC[back].view(*expert_NS.shape, -1)
         y_BTC = (gate_NS[..., None] * y_NSC).sum(1).view_as(x_BTC)
         return y_BTC if self.shared is None else y_BTC + self.shared(x_BTC)
+
+    def _route(self, x_NC: Tensor) -> tuple[Tensor, Tensor]:
+        """Affinity to each expert, and the experts that each token goes to. S: an expert's slot."""
+        affinity_NE = self.router(x_NC).sigmoid()
+        return affinity_NE, (affinity_NE.detach() + self.bias).topk(self.chosen, dim=-1).indices
+
+    def loads(self, x_NC: Tensor) -> Tensor:
+        """How many of these tokens would go to each expert, (E,)."""
+        return torch.bincount(self._route(x_NC)[1].flatten(), minlength=len(self.bias))
 
     @torch.no_grad()
     def balance(self) -> None:
