@@ -12,9 +12,10 @@ from assay.corpus.manifest import Manifest, check_size, open_corpus
 from assay.corpus.sealed import open_sealed
 from assay.execution.confinement import UNCONFINED, Confinement, find_confinement
 from assay.spec.errors import UserError
+from assay.spec.external import External, check_search, check_told, read_external
 from assay.spec.lab import CorpusSettings, LabConfig
 from assay.spec.protocols import Executor
-from assay.spec.recipe import Recipe
+from assay.spec.recipe import Recipe, difference
 from assay.spec.registry import load
 from assay.spec.run import Run, RunOrder
 from assay.spec.scale import Scale, Shape, shape_at
@@ -75,11 +76,27 @@ class Lab:
 
     def trainer(self) -> str:
         """Identity of what would train now: trainer, library versions, device."""
-        return trainer_identity(self.config.execution.command, self.config.execution.hardware)
+        return trainer_identity(self.config.execution.command, self.config.execution.hardware, self.external)
+
+    @cached_property
+    def external(self) -> External | None:
+        """The trainer that `execution.trainer` names; None if it names none.
+
+        Raises:
+            UserError: something is wrong with its trainer.toml, or a change that [search] allows would not reach it.
+        """
+        return find_external(self.folder, self.config)
 
     def vault(self) -> bool:
-        """Whether a promotion needs an answer of the sealed vault."""
-        return bool(self.corpus().vault)
+        """Whether a promotion needs an answer of the sealed vault.
+
+        A trainer that scores its own checkpoints is not shown sealed text, since nothing would keep it from telling.
+        """
+        return bool(self.corpus().vault) and not self.self_scored()
+
+    def self_scored(self) -> bool:
+        """Whether scores are the word of the trainer's own evaluation command."""
+        return self.external is not None and self.external.trainer.evaluation is not None
 
     def workers(self) -> int:
         return self.config.execution.workers or len(os.sched_getaffinity(0))
@@ -98,9 +115,12 @@ class Lab:
 
     def order(self, run: Run, vocab: int, stop_at_step: int | None = None) -> RunOrder:
         execution = self.config.execution
+        if stop_at_step is not None and self.external is not None:  # its steps may be others than the built-in ones
+            steps = self.external.plan(run.recipe, run.scale, vocab).steps
+            stop_at_step = max(1, steps * stop_at_step // shape_at(run.recipe, run.scale, vocab).steps)
         return RunOrder(
             run=run, run_hash=run.hash, corpus_dir=str(self.corpus_dir), vocab=vocab, stop_at_step=stop_at_step,
-            command=execution.command, hardware=execution.hardware,
+            command=execution.command, external=self.external, hardware=execution.hardware,
             checkpoint_seconds=execution.checkpoints.seconds, checkpoint_keep=execution.checkpoints.keep,
             milestone_steps=execution.checkpoints.milestone_steps,
         )  # fmt: skip
@@ -157,14 +177,15 @@ class Lab:
         if manifest.vault and open_sealed(self.vault_dir).commitment != manifest.vault:
             raise UserError(f"{self.vault_dir}: not what was sealed with this corpus; restore the folder from a copy")
         check_domains(self.config, manifest)
-        needed = max(shape_at(self.config.start, scale, manifest.vocab).tokens for scale in self.config.ladder)
-        check_size(manifest, needed)
+        check_size(manifest, _most_tokens(self.config, manifest.vocab, self.external))
         return manifest
 
     def check_recipe(self, recipe: Recipe, scale: Scale, name: str) -> None:
         """Raise `UserError`, beginning with `name`, unless a recipe can be trained here at a scale."""
         manifest = self.corpus()
         check_mixture(recipe, set(manifest.domains), name)
+        if self.external is not None:
+            check_told(self.external.trainer, difference(self.config.start, recipe), name)
         check_size(manifest, check_shape(recipe, scale, manifest.vocab, name).tokens)
 
     # Data frames
@@ -214,6 +235,30 @@ class Lab:
         self.store.close()
 
 
+def find_external(folder: Path, config: LabConfig) -> External | None:
+    """The trainer that a lab names; None if it names none.
+
+    Raises:
+        UserError: something is wrong with its trainer.toml, or a change that [search] allows would not reach it.
+    """
+    if not config.execution.trainer:
+        return None
+    path = folder / config.execution.trainer
+    if not path.is_file():
+        raise UserError(f"{folder / CONFIG}: execution.trainer names {path}, which is not there")
+    external = read_external(path)
+    check_search(external.trainer, config.search, f"{folder / CONFIG}: [search]")
+    return external
+
+
+def _most_tokens(config: LabConfig, vocab: int, external: External | None) -> int:
+    """Tokens of the longest run of the start recipe."""
+    if external is not None:
+        plans = [external.plan(config.start, scale, vocab) for scale in config.ladder]
+        return max(plan.steps * plan.tokens_per_step for plan in plans)
+    return max(shape_at(config.start, scale, vocab).tokens for scale in config.ladder)
+
+
 def check_domains(config: LabConfig, manifest: Manifest) -> None:
     """Raise `UserError` unless score weights and the start recipe's mixture name domains of the corpus."""
     known = set(manifest.domains)
@@ -256,8 +301,7 @@ def init_lab(folder: Path, manifest: Manifest, changes: dict[str, Any] | None = 
         CONFIG,
     )
     check_domains(config, manifest)
-    needed = max(shape_at(config.start, scale, manifest.vocab).tokens for scale in config.ladder)
-    check_size(manifest, needed)
+    check_size(manifest, _most_tokens(config, manifest.vocab, find_external(folder.resolve(), config)))
     confinement = find_confinement(folder.resolve() / "vault") if manifest.vault else UNCONFINED
     vault = {"commitment": manifest.vault, "mechanism": confinement.mechanism, "reason": confinement.reason}
     store = Store.at(folder, create=True)

@@ -5,11 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from assay.campaign.hidden import open_placebos
+from assay.campaign.lab import find_external
 from assay.campaign.lock import holder
 from assay.spec.calibration import Calibration
 from assay.spec.lab import LabConfig
 from assay.store.store import Store
 from assay.training.identity import trainer_identity
+
+
+def _trainer(folder: Path, config: LabConfig) -> str:
+    execution = config.execution
+    return trainer_identity(execution.command, execution.hardware, find_external(folder, config))
 
 
 def status_of(folder: Path) -> dict[str, Any]:
@@ -63,7 +69,7 @@ def status_of(folder: Path) -> dict[str, Any]:
         else {
             "scale": found.scale,
             "runs": len(found.runs),
-            "stale": found.stale(champion, trainer_identity(config.execution.command, config.execution.hardware)),
+            "stale": found.stale(champion, _trainer(folder, config)),
         },
         "ledger_entries": len(entries),
     }

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from assay.campaign.lab import Lab
 from assay.campaign.lock import controlling
-from assay.campaign.verdicts import NO_VAULT
+from assay.campaign.verdicts import NO_VAULT, SELF_SCORED
 from assay.corpus.sealed import Sealed, open_sealed
 from assay.evaluation.ladder import ask, deviation, lasting
 from assay.evaluation.spans import read_span_losses, read_spans
@@ -63,8 +63,10 @@ class SealedVault:
 
 
 def absence(lab: Lab) -> str:
-    """Why a lab has no vault; '' if it has one."""
-    return "" if lab.vault() else NO_VAULT
+    """Why no question is asked of a lab's vault; '' if one is."""
+    if lab.vault():
+        return ""
+    return NO_VAULT if not lab.corpus().vault else SELF_SCORED
 
 
 def part_of(entries: Sequence[Entry]) -> int:
@@ -101,6 +103,8 @@ def vault_facts(lab: Lab) -> dict[str, Any]:
     }  # fmt: skip
     if not facts["commitment"]:
         return facts | {"rotate": "there is no vault"}
+    if facts["reason"]:
+        return facts | {"rotate": "no question is asked of the vault"}
     sealed = open_sealed(lab.vault_dir)
     mine = [e for e in entries if e.kind == ASKED and e.body["part"] == part]
     answered = sum(record["part"] == part for record in read_queries(lab.vault_dir))
@@ -175,8 +179,8 @@ def rotate(lab: Lab) -> dict[str, Any]:
         UserError: there is no further part, or a campaign is running.
     """
     with controlling(lab.folder, "assay vault rotate"):
-        if not lab.corpus().vault:
-            raise UserError(f"{lab.folder} has no vault: {absence(lab)}")
+        if absence(lab):
+            raise UserError(f"{lab.folder} has no vault to rotate: {absence(lab)}")
         sealed, part = open_sealed(lab.vault_dir), part_of(lab.store.ledger()) + 1
         if part >= len(sealed.parts):
             raise UserError(

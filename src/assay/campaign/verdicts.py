@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 #: Why a certificate is advisory where no question could be asked.
 NO_VAULT = "the lab has no sealed documents: none of its domains has 20 source documents"
 
+#: Why none was asked where scores are not assay's own.
+SELF_SCORED = (
+    "scores come from the trainer's own evaluation command, and a foreign program is not shown the sealed documents"
+)
+
 
 def build_verdict(
     campaign: Campaign, test: Test, decision: Decision | None = None, reasons: tuple[str, ...] = ()
@@ -50,6 +55,8 @@ def build_verdict(
     reasons = reasons or test.reasons
     if test.stage == "half" and half:
         reasons = (*reasons, "half-way losses are the external trainer's own account")
+    if evidence and "score" in _self_reported(campaign, test):
+        reasons = (*reasons, "scores come from the trainer's own evaluation command")
     return Verdict(
         number=test.number,
         decision=decision or test.decision or "inconclusive",
@@ -126,7 +133,8 @@ def build_certificate(campaign: Campaign, test: Test) -> Certificate:
     new = _curve(campaign, test.candidate)
     single, pooled = multipliers(old, new, seed=test.number)
     answer = campaign.vault_answers.get(test.number)
-    why = NO_VAULT if answer is None else answer.note
+    told = _self_reported(campaign, test)
+    why = answer.note if answer is not None else SELF_SCORED if "score" in told else NO_VAULT
     return Certificate(
         registered=campaign.registered[test.number],
         verdict=verdict,
@@ -140,7 +148,7 @@ def build_certificate(campaign: Campaign, test: Test) -> Certificate:
         pooled=pooled,
         vault="confirmed" if answer is not None and not answer.advisory else "advisory",
         vault_reason=why,
-        self_reported=_self_reported(campaign, test),
+        self_reported=told,
         preliminary=sum(m.value is not None for m in single) < 3,
     )
 

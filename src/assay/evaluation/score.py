@@ -16,11 +16,13 @@ import torch.nn.functional as F
 
 from assay.corpus.sealed import SealedSpan
 from assay.corpus.tokenizers import load_tokenizer
+from assay.evaluation.external import own_scores
 from assay.evaluation.spans import read_spans, write_span_losses
 from assay.spec.run import Scores
 from assay.training.environment import prepare
 from assay.training.files import replace_file
 from assay.training.model import GPT
+from assay.training.protocol import read_order
 from assay.training.restore import load_model
 
 TOKENS_AT_ONCE = 2048  # activations of one batch stay in a core's cache; larger batches were slower
@@ -30,9 +32,16 @@ _NONE = -100  # target of padding
 def score_run(run_folder: Path) -> Scores:
     """Score the newest checkpoint in a run's folder and write `spans.safetensors` and `scores.json` there.
 
+    Where the trainer has an evaluation command of its own, that scores it, and there are no `spans.safetensors`.
+
     Raises:
-        UserError: no complete checkpoint, or a damaged corpus.
+        UserError: no complete checkpoint, a damaged corpus, or an evaluation command that fails.
     """
+    order = read_order(run_folder / "run.json")
+    if order.self_scored:
+        scores = own_scores(order, run_folder)
+        replace_file(run_folder / "scores.json", (scores.model_dump_json(indent=1) + "\n").encode())
+        return scores
     start = time.perf_counter()
     prepare()
     trained = load_model(run_folder)

@@ -138,8 +138,7 @@ def _stopped(order: RunOrder, result: TrainingResult) -> bool:
 
 
 def _outcome(result: TrainingResult, order: RunOrder) -> Outcome:
-    told = {"half_loss": result.half_loss, "flops": result.flops, "step_ms": result.step_ms,
-            "memory_mb": result.peak_memory_mb, "seconds": result.seconds}  # fmt: skip
+    told = _self_reported(result, order)
     return Outcome(
         status=result.status,
         flops=result.flops,
@@ -147,8 +146,19 @@ def _outcome(result: TrainingResult, order: RunOrder) -> Outcome:
         step_ms=result.step_ms,
         memory_mb=result.peak_memory_mb,
         half_loss=result.half_loss,
-        self_reported=tuple(name for name, value in told.items() if value) if order.command else (),
+        self_reported=told,
     )
+
+
+def _self_reported(result: TrainingResult, order: RunOrder) -> tuple[str, ...]:
+    """What of an outcome is an external trainer's own account: of a program with a trainer.toml, less."""
+    told = {"half_loss": result.half_loss, "flops": result.flops}
+    if order.command:
+        told |= {"step_ms": result.step_ms, "memory_mb": result.peak_memory_mb, "seconds": result.seconds}
+    elif order.external is None:
+        return ()
+    scored = ("score",) if order.self_scored and result.status == "finished" else ()
+    return (*scored, *(name for name, value in told.items() if value))
 
 
 def _read_json(path: Path) -> Any:

@@ -26,7 +26,6 @@ from assay.execution.launchers import ForkLauncher, Launcher, SpawnLauncher, des
 from assay.spec.errors import UserError
 from assay.spec.protocols import Progress
 from assay.spec.run import Outcome, RunOrder
-from assay.spec.scale import shape_at
 
 
 @dataclass(eq=False)
@@ -167,12 +166,11 @@ class LocalExecutor:
         found: list[Progress] = []
         for job in running:
             metrics = last_metrics(job.folder)
-            run = job.order.run
             found.append(
                 Progress(
                     run_hash=job.order.run_hash,
                     step=int(metrics.get("step", 0)),
-                    steps=shape_at(run.recipe, run.scale, job.order.vocab).steps,
+                    steps=job.order.steps,
                     loss=metrics.get("loss"),
                     tokens_per_second=metrics.get("tokens_per_second"),
                 )

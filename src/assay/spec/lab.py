@@ -111,9 +111,20 @@ class ExecutionSettings(Frozen):
     executor: str = Field(default="local", description="local: on this machine")
     workers: int = Field(default=0, ge=0, description="runs at a time; 0: one a core")
     in_flight: int = Field(default=2, ge=1, description="proposals under test at a time")
-    command: tuple[str, ...] = Field(default=(), description="external trainer; {run} is run.json")
+    trainer: str = Field(
+        default="", description="path of a trainer.toml, from the lab's folder on; empty: the built-in trainer"
+    )
+    command: tuple[str, ...] = Field(
+        default=(), description="instead, a program that reads run.json itself; {run} stands for its path"
+    )
     hardware: Hardware = Hardware()
     checkpoints: Checkpoints = Checkpoints()
+
+    @model_validator(mode="after")
+    def _one_trainer(self) -> "ExecutionSettings":
+        if self.trainer and self.command:
+            raise ValueError("'trainer' and 'command' cannot go together; remove one of the two")
+        return self
 
     @field_validator("executor")
     @classmethod

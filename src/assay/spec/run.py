@@ -5,9 +5,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from assay.spec.base import Frozen, sha256_text
+from assay.spec.external import External
 from assay.spec.hardware import Hardware
 from assay.spec.recipe import Recipe
-from assay.spec.scale import Scale
+from assay.spec.scale import Scale, shape_at
 
 
 class Seed(Frozen):
@@ -64,7 +65,23 @@ class RunOrder(Frozen):
         default=0, ge=0, description="checkpoints at multiples of it are kept for good; 0: none"
     )
     hardware: Hardware = Hardware()
-    command: tuple[str, ...] = Field(default=(), description="external trainer; {run} stands for the path of run.json")
+    command: tuple[str, ...] = Field(
+        default=(), description="a program that speaks this protocol itself; {run} stands for the path of run.json"
+    )
+    external: External | None = Field(default=None, description="any other program, with what its trainer.toml says")
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        run = self.run
+        if self.external is not None:
+            return self.external.plan(run.recipe, run.scale, self.vocab).steps
+        return shape_at(run.recipe, run.scale, self.vocab).steps
+
+    @property
+    def self_scored(self) -> bool:
+        """Whether the score is the word of the trainer's own evaluation command."""
+        return self.external is not None and self.external.trainer.evaluation is not None
 
 
 class TrainingResult(Frozen):
@@ -103,9 +120,7 @@ class Outcome(Frozen):
     step_ms: float = 0.0
     memory_mb: float = 0.0
     half_loss: float | None = Field(default=None, description="training loss half-way, nats a token")
-    self_reported: tuple[str, ...] = Field(
-        default=(), description="what of this an external trainer said of itself; scores are always measured here"
-    )
+    self_reported: tuple[str, ...] = Field(default=(), description="what of this an external trainer said of itself")
     message: str = Field(default="", description="why it failed, with its log's end")
 
 

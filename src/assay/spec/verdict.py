@@ -142,7 +142,7 @@ class Certificate(Frozen):
     )
     vault_reason: str = Field(default="", description="why it is advisory")
     self_reported: tuple[str, ...] = Field(
-        default=(), description="what external trainers said of these runs themselves; scores are never among it"
+        default=(), description="what external trainers said of these runs themselves"
     )
     preliminary: bool = Field(description="true below three scales inside the measured range")
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from assay.spec.run import TrainingResult
-from assay.training.external import train_external
+from assay.training.external import is_external, train_external
 from assay.training.files import replace_file
 from assay.training.pause import Pause
 from assay.training.protocol import read_order, read_result
@@ -33,6 +33,6 @@ def train(run_json: Path, pause: Pause | None = None) -> TrainingResult:
         if earlier.status != "paused":
             return earlier
         path.unlink()  # so that a crash from here on does not pass for a pause
-    result = (train_external if order.command else train_run)(order, run_json.parent, pause)
+    result = (train_external if is_external(order) else train_run)(order, run_json.parent, pause)
     replace_file(path, (result.model_dump_json(indent=1) + "\n").encode())
     return result

@@ -19,6 +19,7 @@ def init(
     tokenizer: Annotated[str, Parameter(help="'bytes', or 'bpe:4096' for a BPE of that many tokens.")] = "bytes",
     recipe: Annotated[Path | None, Parameter(help="Recipe of generation 0; nanoGPT's defaults if left out.")] = None,
     ladder: Annotated[str, Parameter(help="'cpu', 'tiny', or a TOML file with [[ladder]] tables.")] = "cpu",
+    trainer: Annotated[Path | None, Parameter(help="trainer.toml of another program that trains.")] = None,
     seed: Annotated[int, Parameter(help="Decides every seed of the lab.")] = 0,
     json: Json = False,
 ) -> None:
@@ -28,11 +29,14 @@ def init(
     test suite (tests) and English documentation (docs). PATH is a folder, or a .txt, .md, .jsonl, .jsonl.gz,
     .jsonl.zst or .parquet file; hf:ORG/NAME streams a data set (needs the 'datasets' extra).
 
+    With --trainer, [search] begins with what that program's trainer.toml hands on to it.
+
     Examples:
 
         assay init mylab
         assay init mylab --corpus prose=./books --corpus code=./src.jsonl.zst
         assay init mylab --tokenizer bpe:4096 --seed 7
+        assay init mylab --trainer trainer.toml
     """
     from assay.campaign.lab import check_mixture, check_shape, init_lab
     from assay.corpus.build import build_corpus
@@ -40,8 +44,11 @@ def init(
     from assay.corpus.sources import Source
     from assay.corpus.tokenizers import Bytes, bpe_size
     from assay.interfaces.cli.progress import corpus_progress
+    from assay.spec.external import read_external, searchable
+    from assay.spec.lab import DEFAULT_SEARCH
     from assay.spec.ladders import read_ladder
     from assay.spec.recipe import Recipe
+    from assay.spec.search import Range
 
     if (folder / "lab.toml").exists():
         raise UserError(f"{folder} is a lab already; choose another folder, or go on with `assay run {folder}`")
@@ -56,6 +63,19 @@ def init(
         "start": start.model_dump(mode="json"),
         "ladder": [scale.model_dump(mode="json") for scale in scales],
     }
+    if trainer is not None:
+        space = searchable(read_external(trainer).trainer, DEFAULT_SEARCH)
+        if not space:
+            raise UserError(
+                f"{trainer}: the program is told nothing that proposals change by default; see `assay trainer check`"
+            )
+        changes |= {
+            "execution": {"trainer": str(trainer.resolve())},
+            "search": {
+                key: allowed.model_dump() if isinstance(allowed, Range) else list(allowed)
+                for key, allowed in space.items()
+            },
+        }
     sources = embedded_sources()
     if corpus:
         pairs = [text.partition("=") for text in corpus]

@@ -43,6 +43,9 @@ COMMANDS = (
 GROUPS = (
     ("recipe", "Show and compare recipes.", (("show", "recipe:show", "Print a recipe as TOML."),
                                              ("diff", "recipe:diff", "Show the fields in which two recipes differ."))),
+    ("trainer", "Programs that train in assay's place.", (
+        ("check", "trainer:check", "Try a trainer.toml out."),
+    )),
     ("vault", "The sealed held-out set.", (
         ("status", "vault:status", "Show how much of its worth is used up."),
         ("rotate", "vault:rotate", "Go on with the next part of it."),

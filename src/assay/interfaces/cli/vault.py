@@ -26,6 +26,10 @@ def status(lab: LabArgument = None, *, json: Json = False) -> None:
         print(f"No vault: {facts['reason']}.")
         print("Promotions are advisory as far as the sealed set goes.")
         return
+    if not facts["parts"]:
+        print(f"Vault {facts['commitment'][:16]}: not asked, since {facts['reason']}.")
+        print("Promotions are advisory as far as the sealed set goes.")
+        return
     print(f"Vault {facts['commitment'][:16]}, part {facts['part'] + 1} of {facts['parts']}")
     kept = {"sandbox": "a sandbox around every run", "user": "another user for every run",
             "advisory": "nothing; certificates say 'advisory'"}[facts["mechanism"]]  # fmt: skip

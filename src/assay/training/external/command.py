@@ -1,4 +1,4 @@
-"""Any program as trainer: it reads `run.json` and leaves the same files as the built-in one.
+"""A program that speaks the run folder's protocol: it reads `run.json` and leaves the same files as the built-in one.
 
 What it must leave in the run's folder: `result.json` (`spec.run.TrainingResult`) and, unless it diverged, a
 checkpoint as `assay.training.checkpoint` describes, whose `model.safetensors` has the names and shapes of the
@@ -6,14 +6,12 @@ recipe's `GPT` (evaluation builds that model and loads those weights). `metrics.
 watch. On SIGTERM it should write a checkpoint and a result with status "paused", and go on from there next time.
 """
 
-import ctypes
-import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from assay.spec.errors import UserError
 from assay.spec.run import RunOrder, TrainingResult
+from assay.training.external.process import start
 from assay.training.pause import Pause
 from assay.training.protocol import read_result
 from assay.training.restore import load_model
@@ -21,17 +19,14 @@ from assay.training.restore import load_model
 POLL_SECONDS = 0.2
 
 
-def train_external(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
+def train_by_command(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
     """Run the order's command in the run's folder, pass a pause on to it, and check what it left.
 
     Raises:
         UserError: the command cannot be started, fails, or leaves something that evaluation could not use.
     """
     command = [part.replace("{run}", str(folder / "run.json")) for part in order.command]
-    try:
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)
-    except OSError as error:
-        raise UserError(f"execution.command: '{command[0]}' cannot be started: {error.strerror}") from None
+    process = start(command, folder, "execution.command")
     told = False
     while process.poll() is None:
         if pause.requested and not told:
@@ -53,9 +48,3 @@ def train_external(order: RunOrder, folder: Path, pause: Pause) -> TrainingResul
         path.unlink(missing_ok=True)  # or it would pass for an answer
         raise UserError(f"{name} ended well but what it left cannot be used: {error}") from None
     return result
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process with its parent: an orphan would write to a folder that a new attempt owns."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
