@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from assay.spec.run import TrainingResult
-from assay.training.external import is_external, train_external
+from assay.training.external.command import train_by_command
+from assay.training.external.program import train_by_program
 from assay.training.files import replace_file
 from assay.training.pause import Pause
 from assay.training.protocol import read_order, read_result
@@ -33,6 +34,7 @@ def train(run_json: Path, pause: Pause | None = None) -> TrainingResult:
         if earlier.status != "paused":
             return earlier
         path.unlink()  # so that a crash from here on does not pass for a pause
-    result = (train_external if is_external(order) else train_run)(order, run_json.parent, pause)
+    trainer = train_by_command if order.command else train_by_program if order.external else train_run
+    result = trainer(order, run_json.parent, pause)
     replace_file(path, (result.model_dump_json(indent=1) + "\n").encode())
     return result
