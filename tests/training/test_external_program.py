@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -180,9 +181,23 @@ signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
 while step < steps and not stop:
     step += 1
     print(f"[{step}] loss={4 - step / 100}", flush=True)
+    open(os.path.join(out, "at"), "w").write(str(step))
     time.sleep(0.01)
 open(last if step < steps else os.path.join(out, "final"), "w").write(str(step))
 """
+
+
+def pause_when(ready: Callable[[], bool]) -> None:
+    """Ask this process to pause, as an executor does, once something is so."""
+
+    def wait() -> None:
+        while not ready():
+            time.sleep(0.002)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 PAUSES = {
     "command": ["{python}", "program.py", "{steps}", "{checkpoint_dir}", "{seed}"][:4],
     "extra": [{"when": {"resumed": True}, "words": ["--resume"]}],
@@ -200,17 +215,8 @@ def test_a_pause_and_half_a_run_go_on_from_the_programs_checkpoint(tmp_path: Pat
     assert 10 <= half.steps < 40
 
     run_json = write_order(tmp_path / "run", corpus, external=own)
-    ready = threading.Event()
-
-    def pause_later() -> None:
-        while not ready.is_set():
-            rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
-            if len(rows) > half.steps:
-                ready.set()
-            time.sleep(0.005)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=pause_later).start()
+    at = tmp_path / "run" / "checkpoint" / "at"
+    pause_when(lambda: int(at.read_text() or 0) > half.steps)
     paused = train(run_json)
     assert paused.status == "paused"
     assert paused.steps > half.steps
@@ -223,15 +229,12 @@ def test_a_pause_and_half_a_run_go_on_from_the_programs_checkpoint(tmp_path: Pat
 
 
 def test_a_program_that_cannot_pause_is_killed_and_begins_anew(tmp_path: Path, corpus: Path) -> None:
-    own = external(tmp_path / "own", report=PRINTED + "; import time; time.sleep(0.02)")
+    own = external(
+        tmp_path / "own", report=PRINTED + "; import time; time.sleep(0.02); open(out + '/begun', 'w').close()"
+    )
     run_json = write_order(tmp_path / "run", corpus, external=own)
 
-    def pause_later() -> None:
-        while not list((tmp_path / "run").glob("metrics.jsonl")):
-            time.sleep(0.005)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=pause_later).start()
+    pause_when((tmp_path / "run" / "checkpoint" / "begun").exists)
     assert train(run_json).status == "paused"
     done = train(run_json)
     assert done.status == "finished"

@@ -141,7 +141,6 @@ class Log:
             for line in self._lines.end():
                 self._take(line)
         if self._file is not None:
-            self._file.flush(durably=True)
             self._file.__exit__(None, None, None)
 
     def printed(self, data: bytes) -> None:
@@ -164,8 +163,8 @@ class Log:
     def _add(self, row: Row) -> None:
         step = int(row["step"])
         if self._file is None:  # rows of steps that are done again, from a checkpoint before them, go
-            self._file = MetricsFile(self._path, after_step=step - 1)
             self.before = [earlier for earlier in self.before if earlier["step"] < step]
+            self._file = MetricsFile(self._path, _length(self._path, len(self.before)))
         self.step, self.last_loss = step, row["loss"]
         told = {name: value if math.isfinite(value) else None for name, value in row.items() if name != "step"}
         tokens, seconds = step * self.plan.tokens_per_step, self.seconds_before + time.perf_counter() - self._began
@@ -198,6 +197,11 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     with contextlib.suppress(FileNotFoundError, ValueError):  # a kill may have cut the last line short
         rows.extend(json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
     return rows
+
+
+def _length(path: Path, lines: int) -> int:
+    """Bytes of a file's first lines."""
+    return sum(map(len, path.read_bytes().splitlines(keepends=True)[:lines])) if lines else 0
 
 
 def _result(order: RunOrder, log: Log, seconds: float, stopped: bool) -> TrainingResult:
