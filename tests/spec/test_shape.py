@@ -79,7 +79,8 @@ def test_muon_pays_for_its_orthogonalisation() -> None:
             "model.mlp_ratio": st.floats(0.01, 8.0),
             "data.batch": st.integers(1, 32),
             "data.context": st.integers(1, 512),
-        }
+        },
+        optional={"data.batch_warmup": st.floats(0.0, 0.99), "optimiser.name": st.just("muon")},
     ),
     st.sampled_from([128, 256]),
     st.integers(1, 8),
@@ -96,6 +97,32 @@ def test_every_recipe_spends_the_budget_of_its_scale(
     assert shape.kv_heads * recipe.model.query_heads_per_kv == shape.heads
     assert shape.parameters > 0
     assert math.isfinite(shape.memory_mb())
+
+
+@given(st.integers(1, 40), st.floats(0.01, 0.9), st.sampled_from(["adamw", "muon"]), st.floats(1e11, 1e12))
+@settings(max_examples=50, deadline=None)
+def test_batch_warmup_by_hand(batch: int, warmup: float, optimiser: str, flops: float) -> None:
+    """Step by step: batches of a quarter, a half and the whole; their tokens and their compute are what is said."""
+    change = {"data.batch": batch, "optimiser.name": optimiser}
+    scale = Scale(name="s", width=32, depth=2, flops=flops)
+    steady = shape_at(changed(Recipe(), change), scale, 257)
+    lone = shape_at(changed(Recipe(), change | {"data.batch": 1}), scale, 257)
+    shape = shape_at(changed(Recipe(), change | {"data.batch_warmup": warmup}), scale, 257)
+    batches = [shape.phase_at(step).batch for step in range(shape.steps)]
+    sizes = [max(1, batch // 4), max(1, batch // 2), batch]
+    assert batches == sorted(batches)
+    assert set(batches) <= set(sizes)
+    assert sum(batches) * shape.context == shape.tokens
+    # One sequence's compute, and one update's, from steps of one and of many sequences.
+    sequence = (steady.flops_per_step - lone.flops_per_step) / (batch - 1) if batch > 1 else 0.0
+    update = lone.flops_per_step - sequence if batch > 1 else lone.flops_per_step
+    for steps in (0, 1, shape.steps // 2, shape.steps):
+        assert shape.flops_after(steps) == pytest.approx(sum(batches[:steps]) * sequence + steps * update, rel=1e-6)
+    assert shape.flops == shape.flops_after(shape.steps) <= flops < shape.flops + shape.flops_per_step * 1.000001
+    if batch >= 4:  # else the three sizes are not three
+        for size in sizes[:2]:
+            read = sum(rows for rows in batches if rows == size)
+            assert abs(read - warmup / 2 * sum(batches)) <= batch
 
 
 @pytest.mark.parametrize(

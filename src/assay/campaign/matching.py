@@ -15,7 +15,7 @@ from assay.spec.errors import UserError
 from assay.spec.protocols import Executor
 from assay.spec.recipe import Recipe
 from assay.spec.run import Outcome, Run, Seed
-from assay.spec.scale import Scale, shape_at
+from assay.spec.scale import Scale, Shape, shape_at
 
 Match = Literal["flops", "tokens", "time"]
 MATCHES: tuple[Match, ...] = ("flops", "tokens", "time")
@@ -50,7 +50,7 @@ def matching(lab: Lab, old: Recipe, new: Recipe, rung: Scale, vocab: int, match:
     name, steps = f"{rung.name}, {match} of {old.hash[:8]}", b.steps
     begun = _begun(lab, new, name)
     if match == "tokens":
-        steps = max(1, round(a.tokens / b.tokens_per_step))
+        steps = max(1, round(b.steps * a.tokens / b.tokens))
     elif begun is not None:
         steps = shape_at(new, begun, vocab).steps
     elif match == "time":
@@ -59,22 +59,18 @@ def matching(lab: Lab, old: Recipe, new: Recipe, rung: Scale, vocab: int, match:
         steps = max(1, round(a.steps * mine / theirs))
     scale = rung
     if steps != b.steps:  # else the very runs at equal compute, which are then not paid for twice
-        scale = rung.model_copy(update={"name": name, "flops": (steps + 0.5) * b.flops_per_step})
-        check_size(lab.corpus(), check_shape(new, scale, vocab, "NEW").tokens)
+        whole = b.flops / (b.steps * b.flops_per_step)  # less than 1 where the batch warms up
+        scale = rung.model_copy(update={"name": name, "flops": (steps + 0.5) * b.flops_per_step * whole})
+        b = check_shape(new, scale, vocab, "NEW")
+        check_size(lab.corpus(), b.tokens)
 
-    def arm(steps: int, tokens_per_step: int, flops_per_step: float, ms: float | None) -> dict[str, Any]:
+    def arm(shape: Shape, ms: float | None) -> dict[str, Any]:
         return {
-            "steps": steps, "tokens": steps * tokens_per_step, "flops": steps * flops_per_step, "step_ms": ms,
-            "seconds": None if ms is None else steps * ms / 1e3,
+            "steps": shape.steps, "tokens": shape.tokens, "flops": shape.flops, "step_ms": ms,
+            "seconds": None if ms is None else shape.steps * ms / 1e3,
         }  # fmt: skip
 
-    return Matching(
-        scale,
-        {
-            "old": arm(a.steps, a.tokens_per_step, a.flops_per_step, mine),
-            "new": arm(steps, b.tokens_per_step, b.flops_per_step, theirs),
-        },
-    )
+    return Matching(scale, {"old": arm(a, mine), "new": arm(b, theirs)})
 
 
 def _begun(lab: Lab, new: Recipe, name: str) -> Scale | None:

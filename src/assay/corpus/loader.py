@@ -1,14 +1,21 @@
 """Training batches: each a pure function of recipe, seed and the state that the batch before it carries."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from assay.corpus.manifest import open_corpus
+from assay.corpus.packed import PackedRows
+from assay.corpus.packing import packing_of
+from assay.corpus.reweighting import Reweighting
 from assay.corpus.sampling import Stages, uniforms
 from assay.corpus.streams import Stream
+from assay.corpus.windows import Windows
+from assay.spec.errors import UserError
 from assay.spec.recipe import Data
+from assay.spec.run import Drawn
 from assay.spec.scale import Shape
 
 
@@ -17,10 +24,11 @@ class Batch(NamedTuple):
 
     Attributes:
         tokens: (B, T) int64.
-        targets: (B, T) int64, the token that follows each.
+        targets: (B, T) int64, the token that follows each; -100 for padding, which is not learned from.
         domains: (B,) int64, index into `Loader.domains`.
         documents: (B, T) int64, number of the document within its row; None without data.document_mask.
-        state: plain JSON data, from which a loader goes on exactly after this batch.
+        state: plain JSON data, from which a loader goes on exactly after this batch: steps done, sequences and tokens
+            drawn by domain, and what `Loader.observe` made of the losses.
     """
 
     tokens: np.ndarray
@@ -31,11 +39,15 @@ class Batch(NamedTuple):
 
 
 class Loader:
-    """Batches of a corpus, as in nanoGPT: a random window of context + 1 tokens for every sequence.
+    """Batches of a corpus.
 
     Sequence number i of a run takes its randomness from counter value i (`sampling.uniforms`): one number chooses the
     domain, one the place. Hence runs that differ in batch size or mixture still read in the same order as far as they
     can. The loader's state is part of every batch, as in Meta's lingua (Videau et al. 2024).
+
+    Attributes:
+        domains: names that the batches' domain numbers stand for.
+        batch_tokens: targets in the last batch, padding left out, over the rows of all workers.
 
     Args:
         folder: corpus folder.
@@ -47,7 +59,8 @@ class Loader:
         world: number of workers, which may differ from that of the run that saved the state.
 
     Raises:
-        UserError: a mixture names a domain that the corpus lacks, or a domain is shorter than the context.
+        UserError: a mixture names a domain that the corpus lacks, a domain is shorter than the context, or a batch has
+            fewer sequences than there are workers.
     """
 
     def __init__(
@@ -55,24 +68,81 @@ class Loader:
         state: dict[str, Any] | None = None, rank: int = 0, world: int = 1,
     ) -> None:  # fmt: skip
         manifest = open_corpus(folder)
-        self._stages = Stages(data, manifest, shape.steps * shape.batch)
+        smallest = min(phase.batch for phase in shape.phases)
+        if smallest < world:
+            raise UserError(
+                f"a step of {smallest} sequences cannot be shared by {world} workers; make data.batch larger"
+                f"{' or data.batch_warmup 0' if data.batch_warmup else ''}, or use fewer devices"
+            )
+        self._stages = Stages(data, manifest, shape.sequences)
         self.domains = self._stages.domains
         self._shape, self._seed, self._rank, self._world = shape, seed, rank, world
+        self._mask = data.document_mask
         self._streams = [Stream(folder, manifest.domains[name].train.shards) for name in self.domains]
-        self._starts = np.array([stream.length - shape.context for stream in self._streams], dtype=np.float64)
-        self._step: int = state["step"] if state else 0
+        if data.packing == "best_fit":
+            every = sorted(manifest.domains)
+            numbers = [every.index(name) for name in self.domains]
+            packing = packing_of(folder, shape.context)
+            self._rows = PackedRows(
+                packing, self._streams, self.domains, numbers, shape.context, manifest.end_of_text, seed
+            )
+        else:
+            self._rows = Windows(self._streams, shape.context, manifest.end_of_text)
+        state = state or {}
+        self._reweighting = (
+            Reweighting(data.reweight, self.domains, shape.sequences, state.get("reweighting"))
+            if data.reweight
+            else None
+        )
+        self._observed: dict[str, Any] | None = state.get("reweighting")
+        self._step: int = state.get("step", 0)
+        self._sequences_D = np.array(state.get("sequences", [0] * len(self.domains)))
+        self._tokens_D = np.array(state.get("tokens", [0] * len(self.domains)))
+        self._drawn_D = np.zeros_like(self._sequences_D)
+        self.batch_tokens = 0
 
     def next(self) -> Batch:
         """The batch of the next step."""
-        whole, context = self._shape.batch, self._shape.context
-        first = self._step * whole
+        first, whole = int(self._sequences_D.sum()), self._shape.phase_at(self._step).batch
         uniform_B2 = uniforms(self._seed, first, whole)
-        domain_B = self._stages.choose(first, uniform_B2[:, 0])
-        start_B = (uniform_B2[:, 1] * self._starts[domain_B]).astype(np.int64)
-        mine = slice(self._rank * whole // self._world, (self._rank + 1) * whole // self._world)
-        domain_B, start_B = domain_B[mine], start_B[mine]
-        window_BT = np.empty((len(domain_B), context + 1), dtype=np.int64)
-        for row_T, domain, start in zip(window_BT, domain_B.tolist(), start_B.tolist(), strict=True):
-            self._streams[domain].read(start, row_T)
+        domain_B = self._stages.choose(first, uniform_B2[:, 0], self._reweighting)
+        place_B = self._rows.pick(domain_B, uniform_B2[:, 1], self._sequences_D)
+        size_B = self._rows.sizes(domain_B, place_B)
+        self._drawn_D = np.bincount(domain_B, minlength=len(self.domains))
+        self._sequences_D = self._sequences_D + self._drawn_D
+        self._tokens_D = self._tokens_D + np.bincount(domain_B, size_B, len(self.domains)).astype(np.int64)
+        self.batch_tokens = int(size_B.sum())
         self._step += 1
-        return Batch(window_BT[:, :-1].copy(), window_BT[:, 1:].copy(), domain_B, None, {"step": self._step})
+        mine = slice(self._rank * whole // self._world, (self._rank + 1) * whole // self._world)
+        tokens_BT, targets_BT, begins_BT = self._rows.read(domain_B[mine], place_B[mine])
+        documents_BT = np.cumsum(begins_BT, axis=1) if self._mask else None
+        return Batch(tokens_BT, targets_BT, domain_B[mine], documents_BT, self.state())
+
+    def observe(self, nats: Mapping[str, float]) -> dict[str, Any]:
+        """Take in what the last batch came to, for data.reweight.
+
+        Args:
+            nats: mean loss a token of each domain in the batch, over the rows of all workers.
+
+        Returns:
+            The batch's state with this in it, which is the one to save.
+        """
+        if self._reweighting:
+            self._observed = self._reweighting.observe(nats, self._drawn_D, int(self._sequences_D.sum()))
+        return self.state()
+
+    def state(self) -> dict[str, Any]:
+        """Where the loader is, as in `Batch.state`."""
+        state = {
+            "step": self._step,
+            "sequences": self._sequences_D.tolist(),
+            "tokens": self._tokens_D.tolist(),
+        }
+        return state | ({"reweighting": self._observed} if self._observed else {})
+
+    def counts(self) -> dict[str, Drawn]:
+        """By domain, the tokens that all batches so far predicted, and how often that is the domain's text."""
+        return {
+            name: Drawn(tokens=tokens, epochs=tokens / stream.length)
+            for name, tokens, stream in zip(self.domains, self._tokens_D.tolist(), self._streams, strict=True)
+        }

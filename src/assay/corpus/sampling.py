@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from assay.corpus.manifest import Manifest
+from assay.corpus.reweighting import Reweighting
 from assay.spec.errors import UserError
 from assay.spec.recipe import Data
 
@@ -70,7 +71,15 @@ class Stages:
         self._choices = [Choice(share_D) for share_D in shares]
         self._ends = [end for _, end in used]
 
-    def stages(self, first: int, count: int) -> Iterator[tuple[int, slice]]:
+    def choose(self, first: int, uniform_B: np.ndarray, reweighting: Reweighting | None) -> np.ndarray:
+        """Index into `domains` for each of the sequences from number `first` on, given a number in [0, 1) for each."""
+        domain_B = np.empty(len(uniform_B), dtype=np.int64)
+        for stage, rows in self._parts(first, len(uniform_B)):
+            choice = Choice(reweighting.weights(self.weights[stage])) if reweighting else self._choices[stage]
+            domain_B[rows] = choice(uniform_B[rows])
+        return domain_B
+
+    def _parts(self, first: int, count: int) -> Iterator[tuple[int, slice]]:
         """Which of `count` sequences from number `first` on are in which stage."""
         begin = 0
         for stage, end in enumerate(self._ends):
@@ -78,13 +87,6 @@ class Stages:
             if stop > begin:
                 yield stage, slice(begin, stop)
                 begin = stop
-
-    def choose(self, first: int, uniform_B: np.ndarray) -> np.ndarray:
-        """Index into `domains` for each of the sequences from number `first` on, given a number in [0, 1) for each."""
-        domain_B = np.empty(len(uniform_B), dtype=np.int64)
-        for stage, rows in self.stages(first, len(uniform_B)):
-            domain_B[rows] = self._choices[stage](uniform_B[rows])
-        return domain_B
 
 
 def _check_names(data: Data, manifest: Manifest) -> None:

@@ -6,20 +6,25 @@ import numpy as np
 
 
 class Stream:
-    """The shards of a domain, end to end."""
+    """The shards of a domain, end to end.
+
+    Attributes:
+        shards: tokens of each shard.
+        length: tokens in all.
+    """
 
     def __init__(self, folder: Path, shards: tuple[str, ...]) -> None:
         # Plain views: slicing a memmap itself takes several times as long.
-        self._shards = [np.asarray(np.memmap(folder / shard, dtype="<u2", mode="r")) for shard in shards]
-        self._ends = np.cumsum([len(shard) for shard in self._shards])
+        self.shards = [np.asarray(np.memmap(folder / shard, dtype="<u2", mode="r")) for shard in shards]
+        self._ends = np.cumsum([len(shard) for shard in self.shards])
         self.length = int(self._ends[-1])
 
     def read(self, start: int, into_T: np.ndarray) -> None:
         """Copy tokens from `start` on, across shard borders."""
-        index = int(np.searchsorted(self._ends, start, side="right")) if len(self._shards) > 1 else 0
+        index = int(np.searchsorted(self._ends, start, side="right")) if len(self.shards) > 1 else 0
         filled = 0
         while filled < len(into_T):
-            shard = self._shards[index]
+            shard = self.shards[index]
             offset = start + filled - (int(self._ends[index]) - len(shard))
             piece = shard[offset : offset + len(into_T) - filled]
             into_T[filled : filled + len(piece)] = piece

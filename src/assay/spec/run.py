@@ -84,6 +84,13 @@ class RunOrder(Frozen):
         return self.external is not None and self.external.trainer.evaluation is not None
 
 
+class Drawn(Frozen):
+    """What a run read of a domain."""
+
+    tokens: int = Field(description="tokens that it learned to predict")
+    epochs: float = Field(description="the same, as a multiple of the domain's training tokens")
+
+
 class TrainingResult(Frozen):
     """`result.json`: how a training ended. `paused` has a checkpoint to go on from."""
 
@@ -97,6 +104,7 @@ class TrainingResult(Frozen):
     step_ms: float = Field(default=0.0, description="median step time")
     peak_memory_mb: float = 0.0
     parameters: int = 0
+    domains: dict[str, Drawn] = Field(default={}, description="what was read of each domain")
     environment: dict[str, str] = Field(default={})
 
 

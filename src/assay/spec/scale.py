@@ -5,6 +5,7 @@ from pydantic import Field
 from assay.spec.base import Frozen
 from assay.spec.errors import UserError
 from assay.spec.layers import expert_hidden, has_value_embedding, has_value_residual, has_window, has_x0_residual
+from assay.spec.phases import Phase, phases
 from assay.spec.recipe import MOST, Model, Recipe
 from assay.spec.registry import load
 from assay.spec.transfer import Transfer, transferred
@@ -37,22 +38,49 @@ class Shape(Frozen):
     batch: int
     vocab: int
     parameters: int = Field(description="all trained numbers, embeddings included")
-    flops_per_step: float = Field(description="forward, backward and optimiser")
-    steps: int
+    flops_per_step: float = Field(description="forward, backward and optimiser, at the whole batch")
+    phases: tuple[Phase, ...] = Field(description="the run's steps; one phase, unless the batch warms up")
     transfer: Transfer = Field(default=Transfer(), description="what follows from the size for the recipe's constants")
 
     @property
+    def steps(self) -> int:
+        return sum(phase.steps for phase in self.phases)
+
+    @property
     def tokens_per_step(self) -> int:
+        """Of the whole batch."""
         return self.context * self.batch
 
     @property
+    def sequences(self) -> int:
+        """Sequences of the whole run."""
+        return sum(phase.steps * phase.batch for phase in self.phases)
+
+    @property
     def tokens(self) -> int:
-        return self.steps * self.tokens_per_step
+        return self.context * self.sequences
 
     @property
     def flops(self) -> float:
         """Compute of the whole run; within one step of the scale's budget."""
-        return self.steps * self.flops_per_step
+        return self.flops_after(self.steps)
+
+    def phase_at(self, step: int) -> Phase:
+        """What a step, counted from 0, is one of."""
+        for phase in self.phases:
+            step -= phase.steps
+            if step < 0:
+                return phase
+        return self.phases[-1]
+
+    def flops_after(self, steps: int) -> float:
+        """Compute of the first `steps` steps."""
+        total = 0.0
+        for phase in self.phases:
+            done = min(steps, phase.steps)
+            total += done * phase.flops
+            steps -= done
+        return total
 
     def memory_mb(self) -> float:
         """Estimated peak memory of training in fp32, in MB, beyond the interpreter and libraries.
@@ -131,7 +159,7 @@ def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:
     PyTorch's counter does); in a layer with a window they are the window, which is what the result needs, although
     a kernel that merely masks computes more. Document masks are not discounted, since what they save depends on the
     text. The optimiser's own matrix products are added, because at small batches Muon's are not small. Element-wise
-    work is left out.
+    work is left out. Padding, in which packed rows may end, counts as well.
 
     Raises:
         UserError: the model cannot be built, or the budget is too small for a single step.
@@ -163,10 +191,11 @@ def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:
     batch = round(data.batch * transfer.batch)
     tokens = data.context * batch
     optimiser = load("optimiser_flops", recipe.optimiser.name)
-    updates = sum(optimiser(shape, recipe.optimiser) for shape in matrices(recipe, width, mlp_hidden, kv_width))
-    flops_per_step = 3.0 * forward * tokens + float(depth * updates)
-    steps = int(scale.flops // flops_per_step)
-    if steps < 1:
+    update = float(
+        depth * sum(optimiser(shape, recipe.optimiser) for shape in matrices(recipe, width, mlp_hidden, kv_width))
+    )
+    flops_per_step = 3.0 * forward * tokens + update
+    if flops_per_step > scale.flops:
         raise UserError(
             f"scale '{scale.name}' allows {scale.flops:.3g} FLOPs, less than the {flops_per_step:.3g} of a single "
             f"step of this recipe; raise the scale's flops or make data.batch smaller"
@@ -175,5 +204,6 @@ def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:
         width=width, depth=depth, heads=heads, kv_heads=kv_heads, head_dim=model.head_dim,
         mlp_hidden=mlp_hidden, expert_hidden=expert_hidden(model, mlp_hidden), context=data.context,
         batch=batch, vocab=vocab,
-        parameters=parameters, flops_per_step=flops_per_step, steps=steps, transfer=transfer,
+        parameters=parameters, flops_per_step=flops_per_step, transfer=transfer,
+        phases=phases(scale.flops, data.batch_warmup, batch, data.context, 3.0 * forward, update),
     )  # fmt: skip

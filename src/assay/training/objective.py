@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from assay.corpus.loader import Batch
+from assay.corpus.packed import IGNORED
 from assay.spec.recipe import Recipe
 from assay.training.model import GPT
 
@@ -29,13 +30,16 @@ class Losses(NamedTuple):
     """What a forward pass comes to."""
 
     total: Tensor
-    """Scalar to differentiate: mean cross-entropy, and whatever the recipe adds to it."""
+    """Scalar to differentiate: mean cross-entropy of what is not padding, and whatever the recipe adds to it."""
     nats_BT: Tensor
-    """Cross-entropy of each token, detached."""
+    """Cross-entropy of each token, detached; 0 for padding."""
 
 
 def objective(model: GPT, batch: TokenBatch, _recipe: Recipe) -> Losses:
     """The loss of a batch under a recipe."""
     logits_BTV = model(batch.tokens, batch.documents)
-    nats_BT = F.cross_entropy(logits_BTV.flatten(0, 1), batch.targets.flatten(), reduction="none").view_as(batch.tokens)
-    return Losses(nats_BT.mean(), nats_BT.detach())
+    targets = batch.targets.flatten()
+    nats_BT = F.cross_entropy(
+        logits_BTV.flatten(0, 1), targets, ignore_index=IGNORED, reduction="none"
+    ).view_as(batch.tokens)  # fmt: skip
+    return Losses(nats_BT.sum() / (targets != IGNORED).sum(), nats_BT.detach())

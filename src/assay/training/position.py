@@ -5,7 +5,7 @@ import statistics
 from collections import deque
 from typing import Any
 
-from assay.spec.run import TrainingResult
+from assay.spec.run import Drawn, TrainingResult
 from assay.spec.scale import Shape
 from assay.training import environment
 
@@ -63,21 +63,22 @@ class Position:
             "step_seconds": list(self.step_seconds),
         }
 
-    def result(self, status: str) -> TrainingResult:
-        """What `result.json` says of a training that ends here."""
+    def result(self, status: str, domains: dict[str, Drawn]) -> TrainingResult:
+        """What `result.json` says of a training that ends here, having read so much of each domain."""
         loss = self.mean_loss() if self.losses else None
         return TrainingResult.parse(
             {
                 "status": status,
                 "steps": self.step,
                 "tokens": self.tokens,
-                "flops": self.step * self.shape.flops_per_step,
+                "flops": self.shape.flops_after(self.step),
                 "loss": loss if loss is not None and math.isfinite(loss) else None,
                 "half_loss": self.half_loss,
                 "seconds": self.seconds,
                 "step_ms": 1e3 * statistics.median(self.step_seconds) if self.step_seconds else 0.0,
                 "peak_memory_mb": max(self.peak_memory_mb, environment.peak_memory_mb()),
                 "parameters": self.shape.parameters,
+                "domains": {name: drawn.model_dump() for name, drawn in domains.items()},
                 "environment": environment.describe(),
             },
             "result.json",

@@ -4,9 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from assay.corpus.loader import Batch
+from assay.corpus.packed import IGNORED
 from assay.training import environment, probe
 from assay.training.objective import Losses, TokenBatch
 from assay.training.peak import peak_flops
@@ -54,30 +57,34 @@ class Signals:
         self._settings = {name: settings[id(group[0])] for name, group in groups.items()}
         self._peak = peak_flops()
 
-    def look(self, losses: Losses, norms: Tensor, domains: Sequence[int]) -> Look:
+    def look(self, losses: Losses, norms: Tensor, batch: Batch) -> Look:
         """Measure the step that has just been done, reading everything at once, so that a device is waited for once.
 
         Args:
             losses: of its batch.
             norms: of its gradients before clipping, in the order of the model's parameters.
-            domains: number of each row's domain, (B,).
+            batch: whose they are.
         """
-        nats_B = losses.nats_BT.mean(1)
+        nats_B = losses.nats_BT.sum(1)
+        targets_B = np.count_nonzero(batch.targets != IGNORED, axis=1).tolist()
         moved = self._sample.step()
         sizes = (len(nats_B), len(norms), len(self._groups), len(self._groups))
         read = iter(torch.cat([nats_B, norms, moved.weights, moved.update]).tolist())
         rows, gradients, weights, updates = ([next(read) for _ in range(size)] for size in sizes)
 
-        by_domain: dict[str, list[float]] = {}
-        for domain, nats in zip(domains, rows, strict=True):
-            by_domain.setdefault(self._domains[domain], []).append(nats)
+        nats: dict[str, float] = {}
+        targets: dict[str, int] = {}
+        for domain, row, size in zip(batch.domains.tolist(), rows, targets_B, strict=True):
+            name = self._domains[int(domain)]
+            nats[name] = nats.get(name, 0.0) + row
+            targets[name] = targets.get(name, 0) + size
         squares = [0.0] * len(self._groups)
         for group, norm in zip(self._group_of, gradients, strict=True):
             squares[group] += norm * norm
         ratios = [update / weight if weight else 0.0 for update, weight in zip(updates, weights, strict=True)]
         return Look(
-            loss=math.fsum(rows) / len(rows) if all(map(math.isfinite, rows)) else math.nan,
-            losses={name: sum(nats) / len(nats) for name, nats in sorted(by_domain.items())},
+            loss=math.fsum(rows) / sum(targets_B) if all(map(math.isfinite, rows)) else math.nan,
+            losses={name: nats[name] / targets[name] for name in sorted(nats)},
             grad_norm=math.sqrt(sum(squares)),
             grad_norms=self._named([math.sqrt(square) for square in squares]),
             weight_norms=self._named(weights),
@@ -97,12 +104,12 @@ class Signals:
         Args:
             look: what was measured.
             inside: what `inside` gave.
-            tokens: of its batch.
+            tokens: of its batch that were learned from.
             phases: seconds it spent, by what they were spent on.
         """
         state, position, shape = self._state, self._state.position, self._state.position.shape
         seconds = math.fsum(phases.values()) - phases.get("checkpoint", 0.0)
-        flops = shape.flops_per_step * tokens / shape.tokens_per_step
+        flops = shape.phase_at(position.step - 1).flops
         rates = {name: settings["lr"] for name, settings in self._settings.items()}
         return {
             "step": position.step,

@@ -68,26 +68,26 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
             gradients.clip(state.gradients(), norms.norm(), recipe.optimiser.grad_clip)
             state.update()
             clock.lap("optimiser")
-            look, inside = signals.look(losses, norms, batch.domains.tolist()), signals.inside(tokens)
+            look, inside = signals.look(losses, norms, batch), signals.inside(tokens)
             clock.lap("signals")
 
             phases = clock.step()
             seconds = math.fsum(phases.values()) - phases.get("checkpoint", 0.0)  # which is counted already
-            state.loader = batch.state
-            position.advance(look.loss, batch.tokens.size, seconds)
+            state.loader = loader.observe(look.losses)
+            position.advance(look.loss, loader.batch_tokens, seconds)
             diverged = divergence.seen(position.step, look.loss, look.grad_norm)
             position.smoothed_loss = divergence.smoothed
-            metrics.append(signals.row(look, inside, batch.tokens.size, phases))
+            metrics.append(signals.row(look, inside, loader.batch_tokens, phases))
             if diverged:
                 print(f"diverged: {diverged}", flush=True)
-                return position.result("diverged")
+                return position.result("diverged", loader.counts())
             due = position.seconds - saved_at >= order.checkpoint_seconds
             if (due or saver.milestone(position.step)) and position.step < stop:
                 save()
         # The last update has no next step whose loss would show what it broke.
         if position.finished and not state.finite():
             print("diverged: weights are not finite after the last step", flush=True)
-            return position.result("diverged")
+            return position.result("diverged", loader.counts())
         if saved_step < position.step or not found:
             save()
-    return position.result("finished" if position.finished else "paused")
+    return position.result("finished" if position.finished else "paused", loader.counts())
