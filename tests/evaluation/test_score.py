@@ -14,11 +14,10 @@ from assay.evaluation.score import score_run, span_losses
 from assay.evaluation.spans import read_span_losses, read_spans
 from assay.spec.errors import UserError
 from assay.spec.scale import shape_at
-from assay.training import checkpoint
 from assay.training.main import train
 from assay.training.model import GPT
 from assay.training.restore import load_model
-from tests.training.tiny import TINY, recipe, text, write_corpus, write_order
+from tests.training.tiny import TINY, recipe, save_weights, text, write_corpus, write_order
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +99,7 @@ def test_bpe_counts_bytes_not_tokens(tmp_path: Path) -> None:
     chosen = recipe()
     model = GPT(shape_at(chosen, TINY, vocab), chosen.model)
     torch.nn.init.zeros_(model.embedding.weight)
-    checkpoint.save(tmp_path / "run" / "checkpoint", {"step": 1}, {checkpoint.WEIGHTS: dict(model.state_dict())})
+    save_weights(tmp_path / "run", dict(model.state_dict()))
     scores = score_run(tmp_path / "run")
     encode = load_tokenizer(corpus).encode
     for domain, value in scores.bits_per_byte.items():
@@ -116,7 +115,7 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no complete checkpoint"):
         score_run(run_json.parent)
     other = GPT(shape_at(recipe({"model.mlp_ratio": 2.0}), TINY, 257), recipe({"model.mlp_ratio": 2.0}).model)
-    checkpoint.save(run_json.parent / "checkpoint", {"step": 1}, {checkpoint.WEIGHTS: dict(other.state_dict())})
+    save_weights(run_json.parent, dict(other.state_dict()))
     with pytest.raises(UserError, match=r"'layers\.0\.mlp\.down\.weight' is \(16, 32\), but .* \(16, 64\)"):
         score_run(run_json.parent)
     train(write_order(tmp_path / "good", corpus, stop_at_step=1))

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from assay.spec.recipe import Recipe, changed
 from assay.spec.run import Run, RunOrder, Seed
 from assay.spec.scale import Scale
+from assay.training import checkpoint
 from assay.training.__main__ import main
+from assay.training.saver import Saver
 
 TINY = Scale(name="tiny", width=16, depth=1, flops=1e9)
 CHANGE = {"model.head_dim": 8, "data.context": 16, "data.batch": 4}
@@ -102,6 +105,12 @@ def interrupted(run_json: Path, number: signal.Signals, ready: Callable[[], bool
         os.kill(process.pid, number)
     process.join()
     return process.exitcode
+
+
+def save_weights(run: Path, weights: dict[str, Tensor], step: int = 1) -> None:
+    """Give a run these weights, as a checkpoint that does not say whose it is."""
+    with Saver(run / "checkpoint", keep=1) as saver:
+        saver.save({"step": step}, {checkpoint.WEIGHTS: weights}, last=True)
 
 
 def weights(run: Path) -> bytes:

@@ -32,6 +32,10 @@ class Score(Frozen):
     value: float
     error: float | None = Field(description="standard error over items; None for a single item")
     items: int
+    groups: int = Field(default=0, description="groups that the items belong to; 0 where a task has none")
+    group_error: float | None = Field(
+        default=None, description="standard error where whole groups are drawn by chance; None without two groups"
+    )
     guessing: float | None = Field(default=None, description="what an accuracy would be by chance")
 
 
@@ -62,20 +66,33 @@ class Evaluated(NamedTuple):
     items: list[Measured]
 
 
-def mean(values: np.ndarray, weights: np.ndarray, guessing: float | None = None) -> Score:
+def mean(values: np.ndarray, weights: np.ndarray, groups: Sequence[str] = (), guessing: float | None = None) -> Score:
     """The weighted mean of independent items, with its standard error.
 
     With equal weights the error is the sample deviation over √n, which for values of 0 and 1 is the binomial one;
-    with other weights, those of a ratio of sums (Cochran 1977, "Sampling Techniques", equation 2.46).
+    with other weights, those of a ratio of sums (Cochran 1977, "Sampling Techniques", equation 2.46). The error over
+    groups adds up the items of each before squaring (Liang & Zeger 1986; Miller 2024, "Adding Error Bars to Evals",
+    section 2.2): items of one paradigm go up and down together.
 
     Args:
         values, weights: (N,).
+        groups: of each item; without, there are none.
     """
     n, whole = len(values), float(weights.sum())
     value = float((weights * values).sum()) / whole
-    squares = float((weights**2 * (values - value) ** 2).sum())
-    error = math.sqrt(squares * n / (n - 1)) / whole if n > 1 else None
-    return Score(value=value, error=error, items=n, guessing=guessing)
+    residuals = weights * (values - value)
+    _, numbers = np.unique(groups, return_inverse=True)
+    count = int(numbers.max()) + 1 if len(numbers) else 0
+    sums = np.bincount(numbers, residuals, count) if count else np.zeros(0)
+    return Score(
+        value=value, error=_error(residuals, whole), items=n, groups=count, group_error=_error(sums, whole),
+        guessing=guessing,
+    )  # fmt: skip
+
+
+def _error(residuals: np.ndarray, whole: float) -> float | None:
+    n = len(residuals)
+    return math.sqrt(float((residuals**2).sum()) * n / (n - 1)) / whole if n > 1 else None
 
 
 def scores(items: Sequence[Measured]) -> Scores:
@@ -83,10 +100,12 @@ def scores(items: Sequence[Measured]) -> Scores:
     weights = np.array([item.weight for item in items], dtype=np.float64)
     options = np.array([item.options for item in items])
     guessing = float((1 / options).mean()) if options.all() else None
+    groups = [item.group for item in items] if any(item.group for item in items) else []
     return {
         measure: mean(
             np.array([item.values[measure] for item in items]),
             weights,
+            groups,
             guessing if measure.startswith("accuracy") else None,
         )
         for measure in items[0].values

@@ -12,7 +12,12 @@ from assay.spec.errors import UserError
 from assay.spec.registry import names
 
 if TYPE_CHECKING:
-    from assay.evaluation.results import Evaluated, Score, Scores
+    from collections.abc import Iterable
+
+    from assay.evaluation.results import Evaluated, Scores
+
+#: The row with the error over groups.
+OVER_GROUPS = "groups by chance"
 
 
 def evaluate(
@@ -33,6 +38,7 @@ def evaluate(
     the run's folder. No training, researcher or promotion sees any of it.
 
     Errors are over items: they say how another draw of such items would differ, not another seed of the same recipe.
+    "groups by chance" counts groups, such as BLiMP's paradigms, as drawn by chance too.
 
     Examples:
 
@@ -98,17 +104,19 @@ def _facts(evaluated: "list[Evaluated]") -> dict[str, Any]:
 
 def _intervals(scores: "Scores") -> dict[str, Any]:
     return {
-        name: {"value": score.value, "error": score.error, "items": score.items} | _interval(score)
+        name: score.model_dump(exclude={"guessing"})
+        | dict(zip(("low", "high"), _interval(score.value, score.error, score.items), strict=True))
+        | dict(zip(("group_low", "group_high"), _interval(score.value, score.group_error, score.groups), strict=True))
         for name, score in scores.items()
     }
 
 
-def _interval(score: "Score") -> dict[str, float | None]:
-    """The 95% interval of a mean (Student)."""
-    if score.error is None:
-        return {"low": None, "high": None}
-    half = student_half_width(score.items, score.error * score.items**0.5)
-    return {"low": score.value - half, "high": score.value + half}
+def _interval(value: float, error: float | None, count: int) -> tuple[float | None, float | None]:
+    """The 95% interval of a mean over so many items or groups (Student)."""
+    if error is None:
+        return None, None
+    half = student_half_width(count, error * count**0.5)
+    return value - half, value + half
 
 
 def _show_one(one: "Evaluated") -> None:
@@ -119,19 +127,25 @@ def _show_one(one: "Evaluated") -> None:
     if not summary.scores:
         return
     rows = {"all": summary.scores} | summary.groups
-    width = max(map(len, rows))
+    width = max(len(OVER_GROUPS), *map(len, rows))
     print(f"  {'':{width}}  {'items':>6}  " + "  ".join(f"{name:>18}" for name in summary.scores))
     for name, scores in rows.items():
-        cells = "  ".join(f"{_plus_minus(score):>18}" for score in scores.values())
-        print(f"  {name:{width}}  {next(iter(scores.values())).items:>6}  {cells}")
+        cells = (f"{score.value:.4f} {_plus_minus(score.error)}" for score in scores.values())
+        _row(name, width, str(next(iter(scores.values())).items), cells)
+        if name == "all" and summary.groups:
+            _row(OVER_GROUPS, width, "", (_plus_minus(score.group_error) for score in scores.values()))
     guesses = [score.guessing for score in summary.scores.values()]
     if any(guess is not None for guess in guesses):
-        cells = "  ".join(f"{'' if guess is None else f'{guess:.4f}        ':>18}" for guess in guesses)
-        print(f"  {'guessing':{width}}  {'':6}  {cells}".rstrip())
+        cells = ("" if guess is None else f"{guess:.4f}        " for guess in guesses)
+        _row("guessing", width, "", cells)
 
 
-def _plus_minus(score: "Score") -> str:
-    return f"{score.value:.4f} ±{'?' if score.error is None else f'{score.error:.4f}':>6}"
+def _row(name: str, width: int, items: str, cells: "Iterable[str]") -> None:
+    print(f"  {name:{width}}  {items:>6}  {'  '.join(f'{cell:>18}' for cell in cells)}".rstrip())
+
+
+def _plus_minus(error: float | None) -> str:
+    return f"±{'?' if error is None else f'{error:.4f}':>6}"
 
 
 def _show_two(one: "Evaluated", two: "Evaluated") -> None:
@@ -148,14 +162,21 @@ def _show_two(one: "Evaluated", two: "Evaluated") -> None:
     groups = {"all": (summary.scores, two.summary.scores, results.scores(difference))}
     for name, scores in results.by_group(difference).items():
         groups[name] = (summary.groups[name], two.summary.groups[name], scores)
-    width = max(map(len, groups))
+    width = max(len(OVER_GROUPS), *map(len, groups))
     print(f"  {'':{width}}  {'items':>6}  {'measure':17}  {'RUN':>8}  {'RUN2':>8}  {'difference':>10}  95% interval")
     for name, (first, second, scores) in groups.items():
         for measure, score in scores.items():
-            bounds = _interval(score)
-            told = "" if bounds["low"] is None else f"[{bounds['low']:+.4f}, {bounds['high']:+.4f}]"
+            told = _bounds(_interval(score.value, score.error, score.items))
             print(f"  {name:{width}}  {score.items:>6}  {measure:17}  {first[measure].value:8.4f}  "
                   f"{second[measure].value:8.4f}  {score.value:+10.4f}  {told}".rstrip())  # fmt: skip
+            if score.group_error is not None:
+                told = _bounds(_interval(score.value, score.group_error, score.groups))
+                print(f"  {OVER_GROUPS:{width}}  {'':6}  {'':17}  {'':8}  {'':8}  {'':10}  {told}")
+
+
+def _bounds(bounds: tuple[float | None, float | None]) -> str:
+    low, high = bounds
+    return "" if low is None or high is None else f"[{low:+.4f}, {high:+.4f}]"
 
 
 def _show_texts(evaluated: "list[Evaluated]") -> None:
