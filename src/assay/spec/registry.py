@@ -28,6 +28,9 @@ REGISTRY: dict[str, dict[str, str]] = {
         "sqrt": "assay.training.schedules.sqrt:factor",
         "constant": "assay.training.schedules.constant:factor",
     },
+    "export_format": {
+        "hf": "assay.training.export.hf:write",
+    },
     "researcher": {
         "known": "assay.researchers.known:Known",
         "tpe": "assay.researchers.tpe:Tpe",

@@ -34,6 +34,7 @@ COMMANDS = (
     ("report", "report:report", "Write the report, a page to open in a browser."),
     ("train", "train:train", "Train one recipe and watch it live."),
     ("evaluate", "evaluate:evaluate", "Score runs on minimal pairs, multiple choice and other tasks."),
+    ("export", "export:export", "Write a trained run for other programs, such as transformers."),
     ("compare", "compare:compare", "Is one recipe better than another?"),
     ("calibrate", "calibrate:calibrate", "Measure a lab's noise, and what reduces it."),
     ("audit", "audit:audit", "Test every promoted change again, and drop what no longer holds."),
@@ -74,7 +75,7 @@ GROUPS = (
 #: Commands whose words depend on each other, so that their usage cannot be read off their parameters.
 USAGE = {
     "propose": "[LAB] FILE", "cancel": "[LAB] ID", "compare": "[LAB] OLD NEW",
-    "evaluate": "[LAB] RUN [RUN2] --on FILE...", "recipe show": "[[LAB] RECIPE]",
+    "evaluate": "[LAB] RUN [RUN2] --on FILE...", "export": "[LAB] RUN", "recipe show": "[[LAB] RECIPE]",
     "recipe diff": "[LAB] OLD NEW",
 }  # fmt: skip
 #: What goes on from checkpoints after an interruption.
