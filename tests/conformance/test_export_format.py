@@ -61,6 +61,6 @@ def test_the_command_exports_a_folder(
     assert facts["folder"] == str(run / f"export-{name}")
     assert facts["files"] == [file for file in facts["files"] if (Path(facts["folder"]) / file).is_file()]
     assert any(load_file(Path(facts["folder"]) / file) for file in facts["files"] if file.endswith(".safetensors"))
-    for words, told in ((["--format", "none"], "known are"), (["a", "b"], "expected")):
+    for words, told in ((["--format", "none"], "known are"), (["a", "b"], "expected: assay export")):
         with pytest.raises(UserError, match=told):
             build()(["export", str(run), *words], result_action="return_value")

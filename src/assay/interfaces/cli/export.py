@@ -27,12 +27,12 @@ def export(
         assay export mylab 3f2a --format hf --out my-model
         assay export mylab/runs/3f2a9c17be04
     """
-    in_lab = len(words) > 1 and (Path(words[0]) / "lab.toml").is_file()
-    if len(words) != 1 + in_lab:
+    *lab, name = words or ("",)
+    if not name or len(lab) > 1:
         raise UserError(f"expected: assay export [LAB] RUN; given: {' '.join(words) or 'nothing'}")
     if format_ not in names("export_format"):
         raise UserError(f"--format {format_} is not known; known are: {', '.join(names('export_format'))}")
-    run = find_run(words[-1], Path(words[0]) if in_lab else None)
+    run = find_run(name, Path(lab[0]) if lab else None)
     exported = load("export_format", format_)(run, out or run / f"export-{format_}")
     if json:
         print_json({
