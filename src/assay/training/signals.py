@@ -68,9 +68,9 @@ class Signals:
         nats_B = losses.nats_BT.sum(1)
         targets_B = np.count_nonzero(batch.targets != IGNORED, axis=1).tolist()
         moved = self._sample.step()
-        sizes = (len(nats_B), len(norms), len(self._groups), len(self._groups))
-        read = iter(torch.cat([nats_B, norms, moved.weights, moved.update]).tolist())
-        rows, gradients, weights, updates = ([next(read) for _ in range(size)] for size in sizes)
+        read = torch.cat([nats_B, norms, moved.weights, moved.update]).tolist()
+        rows, gradients = read[: len(domains)], read[len(domains) : -2 * len(self._groups)]
+        weights, updates = read[-2 * len(self._groups) : -len(self._groups)], read[-len(self._groups) :]
 
         nats: dict[str, float] = {}
         targets: dict[str, int] = {}
