@@ -69,7 +69,7 @@ class Signals:
         targets_B = np.count_nonzero(batch.targets != IGNORED, axis=1).tolist()
         moved = self._sample.step()
         read = torch.cat([nats_B, norms, moved.weights, moved.update]).tolist()
-        rows, gradients = read[: len(domains)], read[len(domains) : -2 * len(self._groups)]
+        rows, gradients = read[: len(targets_B)], read[len(targets_B) : -2 * len(self._groups)]
         weights, updates = read[-2 * len(self._groups) : -len(self._groups)], read[-len(self._groups) :]
 
         nats: dict[str, float] = {}
