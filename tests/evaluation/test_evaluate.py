@@ -14,6 +14,7 @@ from assay.evaluation import evaluate as module
 from assay.evaluation.evaluate import evaluate
 from assay.evaluation.files import EvaluationFile, read_file
 from assay.evaluation.results import FOLDER, Measured, mean, paired, scores, stored
+from assay.evaluation.score import score_run
 from assay.spec.errors import UserError
 from assay.training.main import train
 from assay.training.restore import load_model
@@ -129,6 +130,12 @@ def test_half_a_stored_evaluation_does_not_count(run: Path, pairs: EvaluationFil
     again = evaluate(run, pairs)
     assert again.items == first.items
     assert stored(run) == [again.summary]
+
+
+def test_held_out_spans_as_a_file_of_texts_get_the_run_s_own_score(run: Path, corpus: Path) -> None:
+    own = score_run(run).bits_per_byte
+    found = evaluate(run, read_file(corpus / "spans.jsonl", "bits_per_byte")).summary.groups
+    assert {name: part["bits_per_byte"].value for name, part in found.items()} == pytest.approx(own, rel=1e-6)
 
 
 def test_nothing_of_the_file_s_text_is_written(run: Path, pairs: EvaluationFile) -> None:

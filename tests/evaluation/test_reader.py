@@ -138,3 +138,5 @@ def test_texts_are_scored_as_held_out_spans_are() -> None:
     passages = [text(i, 4 * i + 1) for i in range(5)]
     streams = [np.array([tokenizer.end_of_text, *tokenizer.encode(passage)]) for passage in passages]
     assert Reader(model, tokenizer, CONTEXT).texts(passages) == span_losses(model, streams, CONTEXT)
+    alone = [Reader(model, tokenizer, CONTEXT).texts([passage])[0] for passage in passages]
+    assert Reader(model, tokenizer, CONTEXT).texts(passages * 30) == pytest.approx(alone * 30, rel=1e-5)

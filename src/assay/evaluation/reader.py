@@ -18,6 +18,7 @@ from assay.evaluation.score import TOKENS_AT_ONCE, span_losses
 from assay.training.model import GPT
 
 LOGITS_AT_ONCE = 1 << 24  # 64 MiB in fp32, whatever the vocabulary
+TEXTS_AT_ONCE = 64
 Tick = Callable[[int, int], None]  # tokens or texts done, of how many
 
 
@@ -82,9 +83,13 @@ class Reader:
 
     def texts(self, texts: Sequence[str]) -> list[float]:
         """-ln p of each text, in chunks that do not overlap, as a corpus's held-out spans are scored."""
-        end = self.tokenizer.end_of_text
-        streams = [np.concatenate(([end], tokens)) for tokens in self.tokenizer.encode_many(texts)]
-        return span_losses(self.model, streams, self.context)
+        nats: list[float] = []
+        for first in range(0, len(texts), TEXTS_AT_ONCE):
+            encoded = self.tokenizer.encode_many(texts[first : first + TEXTS_AT_ONCE])
+            streams = [np.concatenate(([self.tokenizer.end_of_text], tokens)) for tokens in encoded]
+            nats += span_losses(self.model, streams, self.context)
+            self._tick(len(nats), len(texts))
+        return nats
 
     def write(self, prompts: Sequence[str], most: int, temperature: float, until: Sequence[str] = ()) -> Iterator[str]:
         """Yield what the model writes after each prompt: at most `most` tokens, up to end of text or one of `until`.

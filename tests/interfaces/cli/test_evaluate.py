@@ -58,6 +58,19 @@ def test_tables_show_errors_groups_and_guessing(used_lab: Path, files: tuple[Pat
     assert ["guessing", "0.3333", "0.3333"] in rows
 
 
+def test_samples_are_shown_beside_each_other(used_lab: Path, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text('{"prompt": "the quick"}\n{"prompt": ""}\n')
+    one, two = runs(used_lab)[:2]
+    done = assay("evaluate", used_lab, one, two, "--on", prompts)
+    texts = assay("evaluate", used_lab, one, two, "--on", prompts, "--json").json["evaluations"][0]["texts"]
+    assert done.out.splitlines() == ["samples on prompts.jsonl, 2 items"] + [
+        f"  line {line + 1}, run {run}: {texts[number][line]!r}"
+        for line in range(2)
+        for number, run in enumerate((one, two))
+    ]
+
+
 def test_scores_are_there_as_a_data_frame(used_lab: Path, files: tuple[Path, Path]) -> None:
     import assay as package
 

@@ -64,7 +64,10 @@ def evaluate(
         print_json({"evaluations": [_facts(evaluated) for evaluated in found]})
         return
     for evaluated in found:
-        (_show_one if len(evaluated) == 1 else _show_two)(*evaluated)
+        if not evaluated[0].summary.scores:
+            _show_texts(evaluated)
+        else:
+            (_show_one if len(evaluated) == 1 else _show_two)(*evaluated)
 
 
 class _Share(NamedTuple):
@@ -91,10 +94,9 @@ def _facts(evaluated: "list[Evaluated]") -> dict[str, Any]:
     same = evaluated[0].summary.model_dump(include={"task", "file", "sha256", "limit"})
     own = {"run", "checkpoint", "scores", "groups", "seconds"}
     facts = same | {"runs": [one.summary.model_dump(include=own) for one in evaluated]}
-    texts = [[item.text for item in one.items] for one in evaluated]
-    if any(any(column) for column in texts):
-        facts["texts"] = texts
-    if len(evaluated) == 2:
+    if not evaluated[0].summary.scores:
+        facts["texts"] = [[item.text for item in one.items] for one in evaluated]
+    elif len(evaluated) == 2:
         difference = results.paired(*evaluated)
         facts["difference"] = {"scores": _intervals(results.scores(difference)), "groups": {
             name: _intervals(scores) for name, scores in results.by_group(difference).items()
@@ -123,9 +125,6 @@ def _show_one(one: "Evaluated") -> None:
     """A row for all items and for each group, a column for each measure."""
     summary = one.summary
     print(f"{summary.task} on {summary.file}, {count(len(one.items), 'item')}: run {summary.run}")
-    _show_texts([one])
-    if not summary.scores:
-        return
     rows = {"all": summary.scores} | summary.groups
     width = max(len(OVER_GROUPS), *map(len, rows))
     print(f"  {'':{width}}  {'items':>6}  " + "  ".join(f"{name:>18}" for name in summary.scores))
@@ -155,9 +154,6 @@ def _show_two(one: "Evaluated", two: "Evaluated") -> None:
     summary = one.summary
     print(f"{summary.task} on {summary.file}, {count(len(one.items), 'item')}: "
           f"run {two.summary.run} minus run {summary.run}")  # fmt: skip
-    _show_texts([one, two])
-    if not summary.scores:
-        return
     difference = results.paired(one, two)
     groups = {"all": (summary.scores, two.summary.scores, results.scores(difference))}
     for name, scores in results.by_group(difference).items():
@@ -180,7 +176,9 @@ def _bounds(bounds: tuple[float | None, float | None]) -> str:
 
 
 def _show_texts(evaluated: "list[Evaluated]") -> None:
-    for row in zip(*(one.items for one in evaluated), strict=True):
-        for item, one in zip(row, evaluated, strict=True):
-            if item.text:
-                print(f"  {one.summary.run[:8]}  {item.text!r}")
+    """What each run wrote after each prompt."""
+    first = evaluated[0]
+    print(f"{first.summary.task} on {first.summary.file}, {count(len(first.items), 'item')}")
+    for row, line in enumerate(first.lines):
+        for one in evaluated:
+            print(f"  line {line}, run {one.summary.run}: {one.items[row].text!r}")
