@@ -20,15 +20,28 @@ class Hardware(Frozen):
         default="ddp", description="ddp: every process holds the model; fsdp: each holds a part (FSDP2)"
     )
     pack: int = Field(
-        default=1, ge=1, le=1024,
-        description="runs of one shape that train together in one process, their weights stacked; 1: each alone",
+        default=0, ge=0, le=1024,
+        description="most runs of one shape that train together in one process, their weights stacked; 1: each alone; "
+        "0: as pays on the device, each alone on a CPU, 16 on a GPU",
     )  # fmt: skip
+
+    @property
+    def most_packed(self) -> int:
+        """Most runs in one process. On a CPU stacking gains little (`benchmarks/RESULTS.md`), on a GPU much."""
+        if self.processes > 1:
+            return 1
+        return self.pack or (16 if self.device == "cuda" else 1)
+
+    @property
+    def packed(self) -> bool:
+        """Whether runs train in packs, also one that finds no other to go with: pairs are all packed or all not."""
+        return self.most_packed > 1
 
     def words(self) -> str:
         """What a trainer's identity says of these settings, besides the device; empty for the default."""
         # How many runs may be packed together decides nothing; that they are packed does.
         told = [f"{key}={value}" for key, value in self.identity().items() if key not in ("device", "pack")]
-        return " ".join([*told, *(["packed"] if self.pack > 1 else [])])
+        return " ".join([*told, *(["packed"] if self.packed else [])])
 
 
 class Checkpoints(Frozen):

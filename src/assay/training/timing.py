@@ -18,8 +18,16 @@ class Clock:
         """Count the time since the last call as `phase`; returns that time in seconds."""
         now = time.perf_counter()
         seconds, self._last = now - self._last, now
-        self._phases[phase] = self._phases.get(phase, 0.0) + seconds
+        self.add(phase, seconds)
         return seconds
+
+    def skip(self) -> None:
+        """Leave out the time since the last call: it was somebody else's."""
+        self._last = time.perf_counter()
+
+    def add(self, phase: str, seconds: float) -> None:
+        """Count time that was measured elsewhere."""
+        self._phases[phase] = self._phases.get(phase, 0.0) + seconds
 
     def step(self) -> dict[str, float]:
         """Seconds in each phase since the last call of this."""

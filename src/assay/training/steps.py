@@ -1,0 +1,127 @@
+"""One run under way, step by step: what comes before a step's gradients, and what comes after."""
+
+import math
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from assay.corpus.loader import Batch, Loader
+from assay.spec.registry import load
+from assay.spec.run import RunOrder, TrainingResult
+from assay.spec.scale import shape_at
+from assay.training import checkpoint, gradients
+from assay.training.divergence import Divergence
+from assay.training.metrics import MetricsFile
+from assay.training.objective import Losses, TokenBatch
+from assay.training.saver import Saver
+from assay.training.schedules.warmup import warmup_steps
+from assay.training.signals import Signals
+from assay.training.state import TrainingState
+from assay.training.timing import Clock
+
+
+class Steps:
+    """A run from its newest checkpoint on. A context manager; inside it, for every step:
+
+    `begin` gives the batch, somebody leaves gradients in the model's parameters, and `end` does the rest: update,
+    signals, metrics and, now and then, a checkpoint. `result` comes last, inside the context.
+
+    Args:
+        order: what is trained.
+        folder: the run's.
+
+    Raises:
+        UserError: the recipe, the corpus, the disk or another run's checkpoint stands in the way.
+    """
+
+    def __init__(self, order: RunOrder, folder: Path) -> None:
+        self._order = order
+        self.recipe = recipe = order.run.recipe
+        self.shape = shape = shape_at(recipe, order.run.scale, order.vocab)
+        self._found = checkpoint.newest(folder / "checkpoint")
+        self.state = TrainingState(order, shape, self._found)
+        self._position = self.state.position
+        if self._found:
+            print(f"resumed at step {self._position.step} of {shape.steps}", flush=True)
+        data = order.run.drawn.data
+        self._loader = Loader(Path(order.corpus_dir), recipe.data, shape, data, self.state.loader)
+        self._schedule = load("schedule", recipe.schedule.name)
+        warmup = warmup_steps(shape.steps, recipe.schedule)
+        self._divergence = Divergence(shape.vocab, warmup, self._position.smoothed_loss)
+        self._signals = Signals(self.state, self._loader.domains)
+        self._stop = shape.steps if order.stop_at_step is None else min(order.stop_at_step, shape.steps)
+        self._diverged = ""
+        self._metrics = MetricsFile(folder / "metrics.jsonl", self._found.state["metrics_bytes"] if self._found else 0)
+        self._saver = Saver(folder / "checkpoint", order.checkpoint_keep, order.milestone_steps, self._found)
+        # Steps that a killed attempt did after its last checkpoint are done again, but their time was spent.
+        self._position.seconds = max(self._position.seconds, self._metrics.last_seconds)
+        self._saved_step, self._saved_at = self._position.step, self._position.seconds
+        self.clock = Clock()
+
+    @property
+    def left(self) -> bool:
+        """Whether there is another step to do."""
+        return self._position.step < self._stop and not self._diverged
+
+    def begin(self) -> TokenBatch:
+        """Set the step's learning rates and draw its batch."""
+        self.clock.lap("signals")
+        self._batch: Batch = self._loader.next()
+        self._tokens = TokenBatch.of(self._batch)
+        self.state.set_learning_rates(self._schedule(self._position.step, self.shape.steps, self.recipe.schedule))
+        self.clock.lap("data")
+        return self._tokens
+
+    def end(self, losses: Losses) -> None:
+        """Clip, update, look and count, once the parameters have the gradient of `losses`; save when it is time."""
+        state, position, clock = self.state, self._position, self.clock
+        norms = gradients.norms(state.gradients())
+        gradients.clip(state.gradients(), norms.norm(), self.recipe.optimiser.grad_clip)
+        state.update()
+        clock.lap("optimiser")
+        look, inside = self._signals.look(losses, norms, self._batch), self._signals.inside(self._tokens)
+        clock.lap("signals")
+
+        phases = clock.step()
+        seconds = math.fsum(phases.values()) - phases.get("checkpoint", 0.0)  # which is counted already
+        state.loader = self._loader.observe(look.losses)
+        position.advance(look.loss, self._loader.batch_tokens, seconds)
+        self._diverged = self._divergence.seen(position.step, look.loss, look.grad_norm) or ""
+        position.smoothed_loss = self._divergence.smoothed
+        self._metrics.append(self._signals.row(look, inside, self._loader.batch_tokens, phases))
+        due = position.seconds - self._saved_at >= self._order.checkpoint_seconds
+        if (due or self._saver.milestone(position.step)) and self.left:
+            self._save()
+
+    def result(self) -> TrainingResult:
+        """How the run ended, or where it was paused: then its checkpoint is saved first."""
+        position = self._position
+        # The last update has no next step whose loss would show what it broke.
+        if position.finished and not self._diverged and not self.state.finite():
+            self._diverged = "weights are not finite after the last step"
+        if self._diverged:
+            print(f"diverged: {self._diverged}", flush=True)
+            return position.result("diverged", self._loader.counts())
+        if self._saved_step < position.step or not self._found:
+            self._save()
+        return position.result("finished" if position.finished else "paused", self._loader.counts())
+
+    def _save(self) -> None:
+        self.clock.lap("signals")
+        facts = self.state.facts(self._metrics.flush())
+        self._saver.save(facts, self.state.tensors(), last=self._position.finished, first=self._metrics.sync)
+        self._position.seconds += self.clock.lap("checkpoint")
+        self._saved_step, self._saved_at = self._position.step, self._position.seconds
+
+    def __enter__(self) -> Self:
+        self._metrics.__enter__()
+        self._saver.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._saver.__exit__(kind, error, trace)
+        finally:
+            self._metrics.__exit__(kind, error, trace)
