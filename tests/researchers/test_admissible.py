@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from assay.researchers.acting import acting, effective
 from assay.researchers.admissible import admissible
 from assay.spec.lab import Limits
 from assay.spec.proposal import Prediction, Proposal
+from assay.spec.recipe import Recipe, changed
 from assay.spec.scale import Scale
 from assay.spec.search import Range
 from tests.researchers.views import after, config, promoted, proposal, trial, view
@@ -29,7 +31,7 @@ def test_sound_changes_are_admissible(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"model.rope_base": 500.0}, "may not change"),
+        ({"base_width": 128}, "may not change"),
         ({"model.colour": "red"}, "may not change"),
         ({"optimiser.lr": 0.5}, "outside"),
         ({"optimiser.lr": float("nan")}, "should be a number"),
@@ -43,13 +45,63 @@ def test_sound_changes_are_admissible(change: dict[str, Any]) -> None:
         ({"data.batch": 12}, "changes nothing"),
         ({"data.batch": 12, "optimiser.lr": 0.001}, "changes nothing"),
         ({"optimiser.muon_lr": 0.03}, "optimiser.name is 'muon'"),
-        ({"schedule.decay": 0.4}, "schedule.name is 'wsd'"),
+        ({"schedule.decay": 0.4}, "schedule.name is 'wsd' or 'sqrt'"),
+        ({"optimiser.soap_every": 5}, "optimiser.name is 'soap'"),
+        ({"optimiser.name": "soap", "schedule.average": 0.3}, "not one of"),
+        ({"optimiser.name": "schedule_free", "schedule.average": 0.1}, "optimiser.name = 'schedule_free'"),
+        ({"schedule.name": "constant", "schedule.final": 0.0, "optimiser.lr": 0.001}, None),
+        ({"model.full_every": 4}, "model.window is above 0"),
+        ({"model.window": 64}, "trains as the champion does"),  # the context
+        ({"model.window": 16}, None),
+        ({"model.experts_per_token": 4}, "model.experts is above 0"),
+        ({"model.experts": 4, "model.experts_per_token": 4}, None),
+        ({"model.experts": 2, "model.experts_per_token": 4}, "more experts than there are"),
+        ({"model.rope_base": 1000.0}, "model.position is 'rope'"),
+        ({"optimiser.head.lr_ratio": 2.0}, "model.tied_embeddings is False"),
+        ({"optimiser.head.lr_ratio": 2.0, "model.tied_embeddings": False}, None),
+        ({"optimiser.embedding.beta2": 0.99}, "trains as the champion does"),  # as the optimiser's own
+        ({"optimiser.embedding.beta2": 0.95}, None),
+        ({"optimiser.weight_decay": 0.0, "optimiser.cautious_decay": True}, None),
+        ({"data.closing.share": 0.2}, "trains as the champion does"),
+        ({"data.closing.mixture": {"code": 1.0}}, "data.closing.share is above 0"),
+        ({"data.closing.share": 0.2, "data.closing.mixture": {"code": 1.0}}, None),
+        ({"data.closing.share": 0.2, "data.closing.mixture": {"poems": 1.0}}, "'data.closing.mixture' names 'poems'"),
+        ({"transfer": "mup"}, "changes nothing at scale 'small'"),
     ],
 )
-def test_unsound_changes_are_refused_with_the_reason(change: dict[str, Any], reason: str) -> None:
+def test_unsound_changes_are_refused_with_the_reason(change: dict[str, Any], reason: str | None) -> None:
     refusal = admissible(view(), proposal(change))
-    assert refusal is not None
-    assert reason in refusal
+    if reason is None:
+        assert refusal is None
+    else:
+        assert refusal is not None
+        assert reason in refusal
+
+
+@pytest.mark.parametrize("key", ["data.mixture", "data.closing.share", "data.reweight"])
+def test_where_there_is_one_domain_nothing_can_be_mixed(key: str) -> None:
+    change = {"data.mixture": {"code": 1.0}} if key == "data.mixture" else {key: 0.5 if key == "data.reweight" else 0.2}
+    refusal = admissible(view(domain_tokens={"code": 1000}), proposal(change))
+    assert refusal == f"'{key}' says how domains are mixed, but the corpus has only one"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schedule.name": "wsd"},
+        {"optimiser.soap_lr": 1e-2},
+        {"optimiser.vectors.eps": 1e-8},
+        {"model.window": 4096, "model.full_every": 7},
+        {"model.window": 8, "model.full_every": 1},
+        {"data.opening.share": 0.5, "data.opening.mixture": None},
+        {"data.closing.mixture": {"code": 1.0}},
+        {"optimiser.weight_decay": 0.1, "optimiser.head.decay_ratio": 0.5},
+    ],
+)
+def test_what_acts_agrees_exactly_where_training_is_alike(change: dict[str, Any]) -> None:
+    alike = change.keys() != {"schedule.name"}
+    assert (acting(changed(Recipe(), change)) == acting(Recipe())) is alike
+    assert bool(effective(Recipe(), changed(Recipe(), change), change)) is not alike
 
 
 def test_a_placebo_may_change_what_does_not_act() -> None:

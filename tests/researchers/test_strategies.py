@@ -10,16 +10,19 @@ from typing import Any
 
 import pytest
 
+from assay.researchers.acting import ACTS_ONLY_WITH, acting
 from assay.researchers.history import kind_of, levels, predict
 from assay.researchers.known import KNOWN, Known
 from assay.researchers.moves import change_of, fields, mixture_of, position, shares
 from assay.researchers.random_search import RandomSearch
 from assay.researchers.tpe import Tpe
+from assay.spec.lab import DEFAULT_SEARCH
 from assay.spec.proposal import Prediction
 from assay.spec.protocols import Researcher, View
 from assay.spec.recipe import Recipe, changed, difference
+from assay.spec.scale import Scale
 from assay.spec.search import Range
-from tests.researchers.views import DOMAINS, after, config, promoted, proposal, trial, view
+from tests.researchers.views import DOMAINS, LADDER, after, config, promoted, proposal, trial, view
 
 
 def test_controller_does_not_pay_for_heavy_imports() -> None:
@@ -93,7 +96,8 @@ def test_a_position_leads_back_to_its_recipe() -> None:
             recipe = changed(now.champion, each.change)
             back = changed(now.champion, change_of(now, position(recipe, now)))
             moved = difference(recipe, back)
-            assert set(moved) <= {"data.mixture"}  # written out where it was left to the tokens
+            moved = {k: v for k, v in moved.items() if not k.endswith("mixture")}  # written out where absent
+            assert acting(changed(recipe, {k: new for k, (_, new) in moved.items()})) == acting(recipe)
             if recipe.data.mixture is not None:
                 assert mixture_of(back, now) == pytest.approx(mixture_of(recipe, now), abs=1e-3)
 
@@ -112,15 +116,45 @@ def test_moves_are_small_and_readable() -> None:
 
 def test_random_moves_cover_the_space() -> None:
     # Of a recipe in which every field acts, and whose heads divide every width of the ladder.
-    acting = {"optimiser": {"name": "muon"}, "schedule": {"name": "wsd"}, "model": {"head_dim": 16}}
-    now = view(config(start=Recipe.model_validate(acting)))
+    start = {
+        "optimiser": {"name": "soap"}, "schedule": {"name": "wsd"},
+        "model": {"head_dim": 16, "position": "rope", "window": 16, "tied_embeddings": False},
+        "data": {"closing": {"share": 0.2, "mixture": {"code": 1.0}}},
+    }  # fmt: skip
+    now = view(config(start=Recipe.model_validate(start), ladder=LADDER[1:]))
     touched = {
-        key
-        for seed in range(60)
-        for each in RandomSearch().propose(now.model_copy(update={"seed": seed}), 3)
+        ".".join(key.split(".")[:2])
+        for seed in range(80)
+        for each in RandomSearch().propose(now.model_copy(update={"seed": seed}), 4)
         for key in each.change
     }
-    assert touched == set(fields(now))
+    assert touched == {".".join(key.split(".")[:2]) for key in fields(now)}
+
+
+@pytest.mark.parametrize("strategy", [RandomSearch(), Tpe()], ids=["random", "tpe"])
+def test_every_field_is_proposed_with_what_makes_it_act(strategy: Researcher) -> None:
+    """From the default recipe, in which many fields do not act."""
+    # Widths where muP makes a difference, and whose heads divide in two.
+    ladder = (Scale(name="a", width=128, depth=2, flops=5e11), Scale(name="b", width=128, depth=4, flops=2e12))
+    now = view(config(ladder=ladder))
+    for key in DEFAULT_SEARCH:
+        space = [key, *(condition.key for condition in ACTS_ONLY_WITH.get(key, ()))]
+        if key in ("data.opening.share", "data.closing.share"):
+            space.append(key.replace("share", "mixture"))
+        search = {"search": {each: DEFAULT_SEARCH[each] for each in space}}
+        only = now.model_copy(update={"config": now.config.model_copy(update=search)})
+        some = (strategy.propose(only.model_copy(update={"seed": seed}), 1) for seed in range(30))
+        assert any(key in each.change for found in some for each in found), key
+
+
+def test_a_table_of_constants_does_not_crowd_out_the_rest() -> None:
+    """Fifteen fields of three groups of parameters are drawn as three."""
+    now = view()
+    seeds = (now.model_copy(update={"seed": seed}) for seed in range(60))
+    proposals = [each for seeded in seeds for each in RandomSearch().propose(seeded, 4)]
+    tables = sum(any(key.count(".") == 2 and key.startswith("optimiser.") for key in p.change) for p in proposals)
+    topics = len({key if key.count(".") < 2 else key.rpartition(".")[0] for key in fields(now)})
+    assert tables / len(proposals) < 2 * 3 * 2 / topics  # 3 of them, two keys a proposal; others often fail to act
 
 
 def test_logarithmic_ranges_are_drawn_evenly_by_logarithm() -> None:

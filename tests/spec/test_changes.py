@@ -97,7 +97,7 @@ def test_what_the_search_space_allows(change: dict[str, Any]) -> None:
     [
         (
             {"optimiser.eps": 1e-9},
-            ["'optimiser.eps' may not change in this lab", "[search]", "optimiser.lr"],
+            ["'base_width' may not change in this lab", "[search]", "optimiser.lr"],
         ),
         ({"optimiser.lr": 0.1}, ["'optimiser.lr' = 0.1 is outside [0.0001, 0.02]"]),
         ({"optimiser.lr": "0.01"}, ["'optimiser.lr' should be a number, but is '0.01'"]),
@@ -106,7 +106,7 @@ def test_what_the_search_space_allows(change: dict[str, Any]) -> None:
         ({"data.batch": 7}, ["'data.batch' = 7 is not one of [2, 4, 6, 12, 24]"]),
         ({"data.mixture": {"a": 0.5, "b": 1.5}}, ["'data.mixture' = 1.5 is outside [0.0, 1.0]"]),
         ({"data.mixture": {"a": "much"}}, ["should be a number, but is 'much'"]),
-        ({"optimiser.lr": 0.01, "optimiser.beta1": 0.8}, ["'optimiser.beta1' may not change"]),
+        ({"optimiser.lr": 0.01, "base_depth": 8}, ["'base_depth' may not change"]),
     ],
 )
 def test_what_the_search_space_refuses(change: dict[str, Any], expected: list[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from assay.spec.errors import UserError
 from assay.spec.lab import DEFAULT_LADDER, DEFAULT_SEARCH, LabConfig
 from assay.spec.ladders import LADDERS
-from assay.spec.recipe import Recipe, changed
+from assay.spec.recipe import Recipe, changed, flatten
 from assay.spec.registry import REGISTRY, load, names
 from assay.spec.scale import shape_at
 from assay.spec.search import Range
@@ -123,15 +123,21 @@ def test_ready_made_ladders_fit_the_default_recipe_and_space(ladder: str) -> Non
 
 
 def test_default_search_space_contains_the_default_recipe_and_can_be_built() -> None:
-    data = Recipe().model_dump()
+    values = flatten(Recipe().model_dump(mode="json"))
     for key, allowed in DEFAULT_SEARCH.items():
-        table, _, leaf = key.partition(".")
+        if values[key] is None:
+            continue  # as elsewhere: a group's constants, or a mixture
         if not isinstance(allowed, Range):
-            assert data[table][leaf] in allowed
+            assert values[key] in allowed
             for value in allowed:
                 changed(Recipe(), {key: value})
-        elif key != "data.mixture":
-            assert allowed.low <= data[table][leaf] <= allowed.high
+        else:
+            assert allowed.low <= values[key] <= allowed.high
+
+
+def test_every_field_of_a_recipe_is_within_reach_of_the_search() -> None:
+    fixed = {"stream", "base_width", "base_depth", "base_tokens"}
+    assert set(flatten(Recipe().model_dump(mode="json"))) - set(DEFAULT_SEARCH) == fixed
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in REGISTRY for name in names(kind)])

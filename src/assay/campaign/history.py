@@ -18,7 +18,7 @@ from assay.spec.errors import UserError
 from assay.spec.lab import LabConfig
 from assay.spec.proposal import PLACEBO, Prediction, Proposal, Registered
 from assay.spec.protocols import Trial
-from assay.spec.recipe import Recipe, changed
+from assay.spec.recipe import Recipe, changed, redraws
 from assay.spec.run import Outcome, Run, Seed
 from assay.spec.scale import shape_at
 from assay.spec.verdict import AuditStep, Decision, Generation, VaultAnswer, Verdict
@@ -205,7 +205,7 @@ class Campaign:
         self.hashes.clear()
 
     def register(self, registered: Registered, time: str) -> Test:
-        test = self.decider.register(registered.candidate, "data.mixture" not in registered.proposal.change)
+        test = self.decider.register(registered.candidate, not redraws(registered.proposal.change))
         if (test.number, test.level) != (registered.number, registered.level):
             raise ValueError(f"proposal {registered.number} should be number {test.number} at level {test.level:.3g}")
         self._forget_retest(registered.retest_of)

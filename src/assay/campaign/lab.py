@@ -15,7 +15,7 @@ from assay.spec.errors import UserError
 from assay.spec.external import External, check_search, check_told, read_external
 from assay.spec.lab import CorpusSettings, LabConfig
 from assay.spec.protocols import Executor
-from assay.spec.recipe import Recipe, difference
+from assay.spec.recipe import Recipe, difference, flatten, is_mixture
 from assay.spec.registry import load
 from assay.spec.run import Run, RunOrder
 from assay.spec.scale import Scale, Shape, shape_at
@@ -267,8 +267,10 @@ def check_domains(config: LabConfig, manifest: Manifest) -> None:
 
 
 def check_mixture(recipe: Recipe, known: Set[str], where: str) -> None:
-    """Raise `UserError` unless a recipe's mixture names domains that there are."""
-    _check_known(recipe.data.mixture or {}, known, f"{where}: data.mixture")
+    """Raise `UserError` unless a recipe's mixtures name domains that there are."""
+    for key, value in flatten(recipe.model_dump(mode="json")).items():
+        if is_mixture(key):
+            _check_known(value or {}, known, f"{where}: {key}")
 
 
 def check_shape(recipe: Recipe, scale: Scale, vocab: int, where: str) -> Shape:

@@ -20,7 +20,8 @@ def structural(change: Change) -> frozenset[str]:
 
 def rate_key(recipe: Recipe) -> str:
     """The learning rate that governs most of a recipe's weights."""
-    return "optimiser.muon_lr" if recipe.optimiser.name == "muon" else "optimiser.lr"
+    own = {"muon": "optimiser.muon_lr", "soap": "optimiser.soap_lr"}
+    return own.get(recipe.optimiser.name, "optimiser.lr")
 
 
 def factors(trials: int) -> list[float]:

@@ -1,19 +1,12 @@
 """What may be proposed: the one rule that every researcher, file and language model is held to."""
 
+from assay.researchers.acting import effective, of_mixing, resolved, unmet
 from assay.spec.errors import UserError
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import View
-from assay.spec.recipe import Change, Recipe, changed, difference, flatten
+from assay.spec.recipe import Change, Recipe, changed, difference, is_mixture
 from assay.spec.scale import shape_at
 from assay.spec.search import check_change
-
-# Fields that act only while another field has a certain value.
-ACTS_ONLY_WITH = {
-    "optimiser.muon_lr": ("optimiser.name", "muon"),
-    "optimiser.muon_momentum": ("optimiser.name", "muon"),
-    "schedule.decay": ("schedule.name", "wsd"),
-    "model.rope_base": ("model.position", "rope"),
-}
 
 
 def admissible(view: View, proposal: Proposal) -> str | None:
@@ -27,7 +20,7 @@ def admissible(view: View, proposal: Proposal) -> str | None:
     try:
         check_change(proposal.change, view.config.search, where)
         candidate = changed(view.champion, proposal.change, where)
-        _check_mixture(candidate, view)
+        _check_mixture(proposal.change, view)
         _check_limits(candidate, view)
         _check_realised(candidate, view)
     except UserError as error:
@@ -35,10 +28,8 @@ def admissible(view: View, proposal: Proposal) -> str | None:
     if candidate.hash == view.champion.hash:
         return "the change changes nothing: the champion already has these values"
     # A placebo is meant to have no effect; everyone else would pay for runs that cannot differ.
-    if proposal.kind != "placebo" and not effective(candidate, proposal.change):
-        key = next(iter(proposal.change))
-        other, value = ACTS_ONLY_WITH[key]
-        return f"the change has no effect: '{key}' acts only where {other} is '{value}'"
+    if proposal.kind != "placebo" and not effective(view.champion, candidate, proposal.change):
+        return _no_effect(candidate, proposal.change)
     champion = view.champion.hash
     for trial in view.trials:
         if trial.registered.champion == champion and trial.recipe.hash == candidate.hash:
@@ -46,30 +37,32 @@ def admissible(view: View, proposal: Proposal) -> str | None:
     return None
 
 
-def effective(recipe: Recipe, change: Change) -> Change:
-    """The part of a change that acts in a recipe."""
-    values = flatten(recipe.model_dump(mode="json"))
-    return {
-        key: value
-        for key, value in change.items()
-        if key not in ACTS_ONLY_WITH or values[ACTS_ONLY_WITH[key][0]] == ACTS_ONLY_WITH[key][1]
-    }
-
-
 def domains(view: View) -> tuple[str, ...]:
     """Names of the corpus's domains, sorted."""
     return tuple(sorted(view.domain_tokens or view.config.corpus.score_weights))
 
 
-def _check_mixture(candidate: Recipe, view: View) -> None:
+def _check_mixture(change: Change, view: View) -> None:
     known = domains(view)
-    for name in candidate.data.mixture or {}:
-        if name not in known:
-            raise UserError(f"'data.mixture' names '{name}', but the corpus has only: {', '.join(known)}")
+    for key, value in change.items():
+        if is_mixture(key):
+            for name in value:
+                if name not in known:
+                    raise UserError(f"'{key}' names '{name}', but the corpus has only: {', '.join(known)}")
+        if of_mixing(key) and len(known) < 2:
+            raise UserError(f"'{key}' says how domains are mixed, but the corpus has only one")
 
 
-#: Fields that act through the rounded sizes of the model alone.
-SIZES = {"model.width_ratio", "model.depth_ratio", "model.mlp_ratio"}
+def _no_effect(candidate: Recipe, change: Change) -> str:
+    values = resolved(candidate)
+    for key in change:
+        for condition in unmet(key, values):
+            return f"the change has no effect: '{key}' acts only where {condition.words}"
+    return "the change has no effect: the recipe trains as the champion does"
+
+
+#: Fields that act through the model's rounded sizes alone, or through what follows from them.
+SIZES = {"model.width_ratio", "model.depth_ratio", "model.mlp_ratio", "transfer"}
 
 
 def _check_realised(candidate: Recipe, view: View) -> None:
@@ -79,7 +72,7 @@ def _check_realised(candidate: Recipe, view: View) -> None:
         return
     for scale in view.config.ladder[:2]:
         if shape_at(candidate, scale, view.vocab) == shape_at(view.champion, scale, view.vocab):
-            raise UserError(f"the change changes nothing at scale '{scale.name}': the model has the same sizes there")
+            raise UserError(f"the change changes nothing at scale '{scale.name}': the model is the same there")
 
 
 def _check_limits(candidate: Recipe, view: View) -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from assay.researchers.acting import of_mixing
 from assay.spec.proposal import Kind, Prediction
 from assay.spec.protocols import View
 from assay.spec.recipe import Change, flatten
@@ -65,7 +66,9 @@ def _kind_of_key(key: str) -> Kind:
         return "schedule"
     if section == "model":
         return "shape" if leaf in SHAPE else "architecture"
-    return "mixture" if leaf == "mixture" else "data"
+    if section == "transfer":
+        return "shape"
+    return "mixture" if of_mixing(key) else "data"
 
 
 def predict(view: View, author: str, kind: Kind) -> Prediction:
@@ -91,12 +94,12 @@ def _posterior(effects: Sequence[float]) -> tuple[float, float]:
 def describe(view: View, change: Change) -> str:
     """A change in words: each key with its old and new value."""
     old = flatten(view.champion.model_dump(mode="json"))
-    return "; ".join(f"{key} {_text(old[key])} → {_text(value)}" for key, value in change.items())
+    return "; ".join(f"{key} {_text(key, old[key])} → {_text(key, value)}" for key, value in change.items())
 
 
-def _text(value: Any) -> str:
+def _text(key: str, value: Any) -> str:
     if value is None:
-        return "in proportion to tokens"
+        return "in proportion to tokens" if key == "data.mixture" else "as elsewhere"
     if isinstance(value, dict):
         return ", ".join(f"{domain} {weight:g}" for domain, weight in value.items())
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from assay.researchers.acting import resolved
 from assay.researchers.admissible import admissible, domains
 from assay.researchers.moves import readable, shares
 from assay.spec.proposal import Kind, Prediction, Proposal
@@ -41,7 +42,7 @@ def step(factor: float) -> Pick:
     """The champion's value times a factor, or the next allowed value in that direction."""
 
     def pick(view: View, key: str) -> Any:
-        allowed, value = view.config.search.get(key), flatten(view.champion.model_dump(mode="json"))[key]
+        allowed, value = view.config.search.get(key), resolved(view.champion)[key]
         if isinstance(allowed, Range):
             return readable(value * factor, allowed.low, allowed.high, isinstance(value, int))
         numbers = [v for v in allowed or () if isinstance(v, int | float) and not isinstance(v, bool)]
@@ -171,6 +172,196 @@ KNOWN = (
             "Hu et al. 2024, MiniCPM: Unveiling the Potential of Small Language Models",
             "Hägele et al. 2024, Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations",
         ),
+    ),
+    Row(
+        "Embeddings of the token added to the values of every other layer give the model a memory that costs no matrix "
+        "products.",
+        "architecture",
+        {"model.value_embeddings": to(True)},
+        (0.7, -0.5, 2.5),
+        (
+            "Zhou et al. 2024, Value Residual Learning",
+            "Jordan et al. 2024, modded-nanogpt: Speedrunning the NanoGPT baseline",
+        ),
+    ),
+    Row(
+        "Writing nothing to the residual stream at first lets every layer start as the identity.",
+        "architecture",
+        {"model.init": to("zero_residual")},
+        (0.3, -0.7, 1.3),
+        (
+            "Zhang et al. 2019, Fixup Initialization: Residual Learning Without Normalization",
+            "Jordan et al. 2024, modded-nanogpt: Speedrunning the NanoGPT baseline",
+        ),
+    ),
+    Row(
+        "Gradients of embeddings are sparse and do not shrink with the width: they bear a higher learning rate than "
+        "matrices.",
+        "optimiser",
+        {"optimiser.embedding.lr_ratio": step(3.0)},
+        (0.3, -1.2, 1.8),
+        ("Everett et al. 2024, Scaling Exponents Across Parameterizations and Optimizers",),
+    ),
+    Row(
+        "Annealing on the domains as they are scored, while the learning rate falls, spends the most telling steps "
+        "where they count.",
+        "mixture",
+        {"data.closing.share": nearest(0.2), "data.closing.mixture": as_scored},
+        (0.3, -0.8, 1.6),
+        (
+            "Hu et al. 2024, MiniCPM: Unveiling the Potential of Small Language Models",
+            "Blakeney et al. 2024, Does your data spark joy? Performance gains from domain upsampling at the end of "
+            "training",
+        ),
+    ),
+    Row(
+        "The critical batch size grows during training: small batches first learn more from the same tokens.",
+        "data",
+        {"data.batch_warmup": nearest(0.2)},
+        (0.3, -0.8, 1.4),
+        (
+            "McCandlish et al. 2018, An Empirical Model of Large-Batch Training",
+            "Merrill et al. 2025, Critical Batch Size Revisited",
+        ),
+    ),
+    Row(
+        "The mean of the last weights is nearer to the minimum than the last ones.",
+        "schedule",
+        {"schedule.average": nearest(0.1)},
+        (0.2, -0.4, 0.8),
+        (
+            "Kaddour 2022, Stop Wasting My Time! Saving Days of ImageNet and BERT Training with Latest Weight Averaging",
+            "Izmailov et al. 2018, Averaging Weights Leads to Wider Optima and Better Generalization",
+        ),
+    ),
+    Row(
+        "The first layer's values, mixed into later ones, keep what the token was within reach of attention.",
+        "architecture",
+        {"model.value_residual": to(True)},
+        (0.3, -0.5, 1.3),
+        ("Zhou et al. 2024, Value Residual Learning",),
+    ),
+    Row(
+        "Layers that see the embedding again need not carry it through the residual stream.",
+        "architecture",
+        {"model.x0_residual": to(True)},
+        (0.2, -0.6, 1.2),
+        ("Jordan et al. 2024, modded-nanogpt: Speedrunning the NanoGPT baseline",),
+    ),
+    Row(
+        "Attention within documents alone is not distracted by the text that happened to come before.",
+        "data",
+        {"data.document_mask": to(True)},
+        (0.1, -0.8, 1.2),
+        ("Zhao et al. 2024, Analysing The Impact of Sequence Composition on Language Model Pre-Training",),
+    ),
+    Row(
+        "Whole documents, packed with few truncations, teach what depends on their beginning.",
+        "data",
+        {"data.packing": to("best_fit")},
+        (0.0, -1.2, 1.0),
+        ("Ding et al. 2024, Fewer Truncations Improve Language Modeling",),
+    ),
+    Row(
+        "A final decay as 1 − √ spends more of it at low learning rates than a straight line.",
+        "schedule",
+        {"schedule.name": to("sqrt"), "schedule.final": to(0.0)},
+        (0.1, -0.8, 1.0),
+        ("Hägele et al. 2024, Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations",),
+    ),
+    Row(
+        "Decay that spares the weights which their update grows does not work against the loss.",
+        "optimiser",
+        {"optimiser.cautious_decay": to(True)},
+        (0.1, -0.4, 0.6),
+        ("Chen et al. 2025, Cautious Weight Decay",),
+    ),
+    Row(
+        "Adam in the eigenbases of Shampoo's preconditioner makes more of each step, though its rotations cost much at "
+        "small batches.",
+        "optimiser",
+        {"optimiser.name": to("soap")},
+        (0.0, -5.0, 4.0),
+        ("Vyas et al. 2024, SOAP: Improving and Stabilizing Shampoo using Adam",),
+    ),
+    Row(
+        "Averaging in place of a decaying learning rate does as well as a schedule that knows the end.",
+        "optimiser",
+        {"optimiser.name": to("schedule_free"), "schedule.name": to("constant"), "schedule.average": to(0.0)},
+        (-0.3, -3.0, 2.0),
+        ("Defazio et al. 2024, The Road Less Scheduled",),
+    ),
+    Row(
+        "Norms before and after each block keep the residual stream from growing with depth.",
+        "architecture",
+        {"model.norm_place": to("sandwich")},
+        (0.0, -1.0, 0.8),
+        ("Gemma Team 2024, Gemma 2: Improving Open Language Models at a Practical Size",),
+    ),
+    Row(
+        "Norms on the output of each block alone leave the stream as it is and steady training.",
+        "architecture",
+        {"model.norm_place": to("output"), "model.qk_norm": to(True)},
+        (-0.1, -1.3, 0.8),
+        ("OLMo Team 2025, 2 OLMo 2 Furious",),
+    ),
+    Row(
+        "Bounded logits keep single tokens from ruling the gradient.",
+        "architecture",
+        {"model.logit_softcap": nearest(15.0)},
+        (0.1, -0.6, 0.8),
+        ("Gemma Team 2024, Gemma 2: Improving Open Language Models at a Practical Size",),
+    ),
+    Row(
+        "A small penalty on the softmax's normaliser keeps logits from drifting, at no cost to the loss.",
+        "optimiser",
+        {"optimiser.z_loss": nearest(1e-4)},
+        (0.0, -0.4, 0.4),
+        ("Chowdhery et al. 2022, PaLM: Scaling Language Modeling with Pathways (section 5)",),
+    ),
+    Row(
+        "Experts add parameters that each token uses a part of, which pays where compute and not data is short.",
+        "architecture",
+        {"model.experts": nearest(4), "model.experts_per_token": nearest(2)},
+        (0.0, -3.0, 2.5),
+        (
+            "Fedus et al. 2022, Switch Transformers: Scaling to Trillion Parameter Models",
+            "Wang et al. 2024, Auxiliary-Loss-Free Load Balancing Strategy for Mixture-of-Experts",
+        ),
+    ),
+    Row(
+        "Most of attention is local: layers with a sliding window save compute and lose little.",
+        "architecture",
+        {"model.window": nearest(32)},
+        (-0.1, -1.0, 0.6),
+        (
+            "Beltagy et al. 2020, Longformer: The Long-Document Transformer",
+            "Gemma Team 2024, Gemma 2: Improving Open Language Models at a Practical Size",
+        ),
+    ),
+    Row(
+        "Some layers without rotary positions attend by content alone.",
+        "architecture",
+        {"model.nope_every": nearest(4)},
+        (0.0, -0.6, 0.5),
+        (
+            "Kazemnejad et al. 2023, The Impact of Positional Encoding on Length Generalization in Transformers",
+            "Yang et al. 2025, Rope to Nope and Back Again: A New Hybrid Attention Strategy",
+        ),
+    ),
+    Row(
+        "Domains whose loss still falls fast have most to teach: drawing them more often follows the learning.",
+        "mixture",
+        {"data.reweight": nearest(1.0)},
+        (0.0, -1.2, 1.0),
+        ("Jiang et al. 2024, Adaptive Data Optimization: Dynamic Sample Selection with Scaling Laws",),
+    ),
+    Row(
+        "Constants that follow the width keep a recipe that was tuned small near its best when it is larger.",
+        "shape",
+        {"transfer": to("mup")},
+        (0.0, -2.0, 2.0),
+        ("Yang et al. 2022, Tensor Programs V: Tuning Large Neural Networks via Zero-Shot Hyperparameter Transfer",),
     ),
     Row(
         "RMSNorm leaves out LayerNorm's centring, which contributes little.",

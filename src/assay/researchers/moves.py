@@ -10,15 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.researchers.admissible import admissible, domains, effective
+from assay.researchers.acting import STAGES, effective, of_mixing, resolved, unmet
+from assay.researchers.admissible import admissible, domains
 from assay.researchers.history import kind_of, predict
 from assay.spec.errors import UserError
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import View
-from assay.spec.recipe import Change, Recipe, changed, flatten
+from assay.spec.recipe import Change, Recipe, changed, flatten, is_mixture
 from assay.spec.search import Range, Scalar
 
-MIXTURE = "data.mixture"
 MOST_FIELDS = 3  # a change of more fields is hard to learn from
 DRAWS_PER_PROPOSAL = 200
 
@@ -56,14 +56,13 @@ def fields(view: View) -> dict[str, list[Dimension]]:
     values = flatten(view.champion.model_dump(mode="json"))
     result: dict[str, list[Dimension]] = {}
     for key, allowed in view.config.search.items():
-        if key not in values:
+        if key not in values or (of_mixing(key) and len(domains(view)) < 2):
             continue
         if not isinstance(allowed, Range):
             options = Options(key, allowed)
             result[key] = [Options(key, tuple(sorted(allowed))) if options.ordered else options]
-        elif key == MIXTURE:
-            if len(domains(view)) > 1:
-                result[key] = [Interval(_weight(d), allowed.low, allowed.high, allowed.log) for d in domains(view)]
+        elif is_mixture(key):
+            result[key] = [Interval(_weight(key, d), allowed.low, allowed.high, allowed.log) for d in domains(view)]
         else:
             result[key] = [Interval(key, allowed.low, allowed.high, allowed.log, isinstance(values[key], int))]
     return result
@@ -71,12 +70,12 @@ def fields(view: View) -> dict[str, list[Dimension]]:
 
 def position(recipe: Recipe, view: View) -> dict[str, Any]:
     """Where a recipe lies in the space, as a draw would; dimensions that do not contain it are left out."""
-    values = flatten(recipe.model_dump(mode="json"))
-    mixture = mixture_of(recipe, view)
+    values = resolved(recipe)
     result: dict[str, Any] = {}
     for key, dimensions in fields(view).items():
+        mixture = mixture_of(recipe, view, key) if is_mixture(key) else {}
         for dimension in dimensions:
-            value = mixture.get(_domain(dimension.name), 0.0) if key == MIXTURE else values[key]
+            value = mixture.get(_domain(dimension.name), 0.0) if is_mixture(key) else values[key]
             if isinstance(dimension, Options):
                 if value in dimension.values:
                     result[dimension.name] = dimension.values.index(value)
@@ -85,9 +84,9 @@ def position(recipe: Recipe, view: View) -> dict[str, Any]:
     return result
 
 
-def mixture_of(recipe: Recipe, view: View) -> dict[str, float]:
-    """A recipe's sampling weights, adding up to one; without a mixture, in proportion to tokens."""
-    weights = recipe.data.mixture or {d: float(view.domain_tokens.get(d, 1)) for d in domains(view)}
+def mixture_of(recipe: Recipe, view: View, key: str = "data.mixture") -> dict[str, float]:
+    """Sampling weights of the run's main part or of a stage, adding up to one; without any, in proportion to tokens."""
+    weights = resolved(recipe)[key] or {d: float(view.domain_tokens.get(d, 1)) for d in domains(view)}
     total = sum(weights.values())
     return {domain: weight / total for domain, weight in weights.items()}
 
@@ -96,21 +95,20 @@ def change_of(view: View, drawn: dict[str, Any]) -> Change:
     """The change that a draw means: readable numbers, without what stays as it is or would not act."""
     dimensions = {d.name: (key, d) for key, group in fields(view).items() for d in group}
     change: Change = {}
-    weights: dict[str, float] = {}
+    mixtures: dict[str, dict[str, float]] = {}
     for name, value in drawn.items():
         key, dimension = dimensions[name]
         if isinstance(dimension, Options):
             change[key] = dimension.values[value]
-        elif key == MIXTURE:
-            weights[_domain(name)] = value
+        elif is_mixture(key):
+            mixtures.setdefault(key, {})[_domain(name)] = value
         else:
             change[key] = readable(value, dimension.low, dimension.high, dimension.whole)
-    if sum(weights.values()) > 0:
-        change[MIXTURE] = shares(weights)
+    change |= {key: shares(weights) for key, weights in mixtures.items() if sum(weights.values()) > 0}
     old = flatten(view.champion.model_dump(mode="json"))
     change = {key: value for key, value in change.items() if value != old[key]}
     try:
-        return effective(changed(view.champion, change), change)
+        return effective(view.champion, changed(view.champion, change), change)
     except UserError:
         return change  # refused by `admissible`, with the reason
 
@@ -143,7 +141,7 @@ def search(
     for _ in range(DRAWS_PER_PROPOSAL * n if space else 0):
         if len(found) == n:
             break
-        keys = rng.sample(sorted(space), k=min(len(space), rng.randint(1, MOST_FIELDS)))
+        keys = _some(view, list(space), rng)
         change = change_of(view, draw([dimension for key in keys for dimension in space[key]]))
         if not change:
             continue
@@ -161,9 +159,35 @@ def search(
     return list(found.values())
 
 
-def _weight(domain: str) -> str:
-    return f"{MIXTURE}/{domain}"
+def _some(view: View, keys: Sequence[str], rng: random.Random) -> list[str]:
+    """One to three fields to change. A table of several fields, as `optimiser.head`, is as likely as a single one.
+
+    A field that does not act in the champion comes with the one that keeps it from acting, and a stage's share with
+    its mixture: alone they would do nothing.
+    """
+    values = resolved(view.champion)
+    tables: dict[str, list[str]] = {}
+    for key in sorted(keys):
+        table = key.rpartition(".")[0]
+        tables.setdefault(table if "." in table else key, []).append(key)
+    wanted, chosen = rng.randint(1, MOST_FIELDS), list[str]()
+    for table in rng.sample(list(tables), k=len(tables)):
+        if table in STAGES:
+            together = tables[table]
+        else:
+            key = rng.choice(tables[table])
+            together = [key, *(condition.key for condition in unmet(key, values) if condition.key in keys)]
+        new = [key for key in dict.fromkeys(together) if key not in chosen]
+        if not chosen or len(chosen) + len(new) <= wanted:
+            chosen += new
+        if len(chosen) >= wanted:
+            break
+    return chosen
+
+
+def _weight(key: str, domain: str) -> str:
+    return f"{key}/{domain}"
 
 
 def _domain(name: str) -> str:
-    return name.removeprefix(f"{MIXTURE}/")
+    return name.partition("/")[2]

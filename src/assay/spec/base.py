@@ -83,12 +83,15 @@ class Frozen(BaseModel):
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
-def explain(error: ValidationError, where: str) -> str:
-    """One sentence for the first problem in a pydantic error, naming the key and what was expected."""
+def explain(error: ValidationError, where: str, table: str = "") -> str:
+    """One sentence for the first problem in a pydantic error, naming the key (of a table) and what was expected."""
     # A key that is misspelt is also missing; the spelling is what to look at.
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     # A part in angle brackets tells which member of a union was meant, which is no part of the file.
-    key = ".".join(part for part in map(str, first["loc"]) if not part.startswith("<")) or "the whole file"
+    key = (
+        ".".join(part for part in [*table.split("."), *map(str, first["loc"])] if part and not part.startswith("<"))
+        or "the whole file"
+    )
     kind = first["type"]
     if kind == "extra_forbidden":
         sentence = f"{where}: unknown key '{key}'; remove it or correct its spelling"

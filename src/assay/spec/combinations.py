@@ -39,6 +39,14 @@ CONFLICTS = (
         lambda r: r["optimiser.name"] == "schedule_free" and r["schedule.average"] > 0,
         "Schedule-Free averages the weights by itself",
     ),
+    *(
+        Conflict(
+            "optimiser.name", f"optimiser.{key}",
+            lambda r, key=key: r["optimiser.name"] == "schedule_free" and r[f"optimiser.{key}"] == 0,
+            "with a beta1 of 0 the averaged weights that Schedule-Free is judged by would play no part in training",
+        )
+        for key in ("beta1", "embedding.beta1", "head.beta1", "vectors.beta1")
+    ),
     Conflict(
         "data.opening.share", "data.closing.share",
         lambda r: r["data.opening.share"] + r["data.closing.share"] > 1,

@@ -160,30 +160,83 @@ DEFAULT_LADDER = (
     Scale(name="large", width=128, depth=2, flops=1.25e12),
 )
 
+_BETA1, _BETA2 = (0.8, 0.9, 0.95), (0.9, 0.95, 0.98, 0.99, 0.995)
+_EPS = (1e-12, 1e-10, 1e-8, 1e-6)
+
+
+def _group(name: str, decay_ratio: tuple[float, ...]) -> Space:
+    """How far a group of parameters may depart from the optimiser's constants."""
+    return {
+        f"optimiser.{name}.lr_ratio": Range(low=0.1, high=10.0, log=True),
+        f"optimiser.{name}.decay_ratio": decay_ratio,
+        f"optimiser.{name}.beta1": _BETA1,
+        f"optimiser.{name}.beta2": _BETA2,
+        f"optimiser.{name}.eps": _EPS,
+    }
+
+
+#: Everything that recipes have, but the random stream, and the base sizes of muP, which follow from a tuned recipe.
 DEFAULT_SEARCH: Space = {
-    "optimiser.name": ("adamw", "muon"),
+    "optimiser.name": ("adamw", "muon", "soap", "schedule_free"),
     "optimiser.lr": Range(low=1e-4, high=2e-2, log=True),
     "optimiser.muon_lr": Range(low=2e-3, high=1e-1, log=True),
-    "optimiser.beta2": (0.9, 0.95, 0.98, 0.99, 0.995),
+    "optimiser.muon_momentum": (0.85, 0.9, 0.95, 0.98),
+    "optimiser.soap_lr": Range(low=3e-4, high=3e-2, log=True),
+    "optimiser.soap_beta": (0.9, 0.95, 0.98),
+    "optimiser.soap_every": (2, 5, 10, 20, 50),
+    "optimiser.beta1": _BETA1,
+    "optimiser.beta2": _BETA2,
+    "optimiser.eps": _EPS,
     "optimiser.weight_decay": (0.0, 0.01, 0.03, 0.1, 0.2),
+    "optimiser.cautious_decay": (False, True),
     "optimiser.grad_clip": (0.0, 0.5, 1.0),
-    "schedule.name": ("cosine", "linear", "wsd"),
+    "optimiser.z_loss": (0.0, 1e-5, 1e-4, 1e-3),
+    **_group("embedding", (0.0, 0.3, 1.0, 3.0)),
+    **_group("head", (0.0, 0.3, 1.0, 3.0)),
+    **_group("vectors", (0.0, 0.3, 1.0)),
+    "schedule.name": ("cosine", "linear", "wsd", "sqrt", "constant"),
     "schedule.warmup": (0.01, 0.02, 0.05, 0.1),
     "schedule.decay": (0.1, 0.2, 0.4, 0.6),
     "schedule.final": (0.0, 0.05, 0.1),
-    "model.position": ("learned", "rope"),
-    "model.norm": ("layernorm", "rmsnorm"),
+    "schedule.average": (0.0, 0.05, 0.1, 0.2),
+    "model.position": ("learned", "rope", "none"),
+    "model.rope_base": (100.0, 1_000.0, 10_000.0, 100_000.0),
+    "model.nope_every": (0, 2, 4),
+    "model.norm": ("layernorm", "rmsnorm", "rmsnorm_plain"),
+    "model.norm_place": ("pre", "post", "output", "sandwich"),
     "model.qk_norm": (False, True),
+    "model.window": (0, 16, 32, 64, 128),
+    "model.full_every": (2, 3, 4),
+    "model.value_embeddings": (False, True),
+    "model.value_residual": (False, True),
+    "model.x0_residual": (False, True),
+    "model.logit_softcap": (0.0, 15.0, 30.0),
     "model.mlp": ("gelu", "relu2", "swiglu"),
     "model.mlp_ratio": (2.0, 2.75, 3.0, 4.0),
+    "model.bias": (False, True),
+    "model.experts": (0, 2, 4, 8),
+    "model.experts_per_token": (1, 2, 4),
+    "model.shared_expert": (False, True),
+    "model.expert_bias_rate": (0.0, 1e-4, 1e-3, 1e-2),
     "model.head_dim": (16, 32),
     "model.query_heads_per_kv": (1, 2),
     "model.width_ratio": (0.5, 1.0, 1.5),
     "model.depth_ratio": (0.5, 1.0, 1.5, 2.0),
     "model.tied_embeddings": (False, True),
+    "model.init": ("gpt2", "fan_in", "zero_residual"),
+    "model.init_ratio": (0.5, 1.0, 2.0),
     "data.context": (32, 64, 128, 256),
     "data.batch": (2, 4, 6, 12, 24),
+    "data.batch_warmup": (0.0, 0.1, 0.2, 0.4),
+    "data.packing": ("stream", "best_fit"),
+    "data.document_mask": (False, True),
     "data.mixture": Range(low=0.0, high=1.0),
+    "data.opening.share": (0.0, 0.1, 0.2, 0.4),
+    "data.opening.mixture": Range(low=0.0, high=1.0),
+    "data.closing.share": (0.0, 0.1, 0.2, 0.4),
+    "data.closing.mixture": Range(low=0.0, high=1.0),
+    "data.reweight": (0.0, 0.5, 1.0, 2.0),
+    "transfer": ("constant", "mup"),
 }
 
 

@@ -263,6 +263,12 @@ def is_mixture(key: str) -> bool:
     return key.rpartition(".")[2] == "mixture"
 
 
+def redraws(change: Change) -> bool:
+    """Whether a change makes a run read other text, so that its training loss does not compare with other runs'."""
+    drawing = ("data.opening.share", "data.closing.share", "data.reweight", "data.packing", "data.document_mask")
+    return any(is_mixture(key) or key in drawing for key in change)
+
+
 def flatten(nested: dict[str, Any]) -> Change:
     """Turn nested tables into dotted keys; a mixture stays one value, since its weights belong together."""
     flat: Change = {}
@@ -285,7 +291,7 @@ def changed(recipe: Recipe, change: Change, where: str = "the change") -> Recipe
     known = flatten(data)
     for key, value in change.items():
         if key not in known:
-            raise UserError(f"{where}: unknown key '{key}'; `assay recipe show` lists every key of a recipe")
+            raise UserError(f"{where}: {_unknown(key)}")
         *tables, leaf = key.split(".")
         table = data
         for name in tables:
@@ -295,6 +301,26 @@ def changed(recipe: Recipe, change: Change, where: str = "the change") -> Recipe
         return Recipe.model_validate(data)
     except ValidationError as error:
         raise UserError(explain(error, where)) from None
+
+
+def check_value(key: str, value: Any, where: str) -> None:
+    """Raise `UserError` unless recipes have the dotted key and the value fits it, whatever the other fields are."""
+    *tables, leaf = key.split(".")
+    model: type[Frozen] | None = Recipe
+    for table in tables:
+        field = model.model_fields.get(table) if model else None
+        kind = field.annotation if field else None
+        model = kind if isinstance(kind, type) and issubclass(kind, Frozen) else None
+    if model is None or leaf not in model.model_fields:
+        raise UserError(f"{where}: {_unknown(key)}")
+    try:
+        model.model_validate({leaf: value})
+    except ValidationError as error:
+        raise UserError(explain(error, where, ".".join(tables))) from None
+
+
+def _unknown(key: str) -> str:
+    return f"unknown key '{key}'; `assay recipe show` lists every key of a recipe"
 
 
 def in_words(change: Change) -> str:

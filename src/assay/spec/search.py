@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from assay.spec.base import Frozen
 from assay.spec.errors import UserError
-from assay.spec.recipe import Change, Recipe, changed, flatten, is_mixture
+from assay.spec.recipe import Change, Recipe, check_value, flatten, is_mixture
 
 Scalar = str | bool | int | float
 
@@ -49,7 +49,10 @@ Space = dict[str, Allowed]
 
 
 def check_space(space: Space, start: Recipe, where: str) -> None:
-    """Raise `UserError` unless every key is a field of recipes and every value fits that field."""
+    """Raise `UserError` unless every key is a field of recipes and every value fits that field.
+
+    Values that exclude each other, or the start's, are no mistake: a proposal may change both.
+    """
     fields = flatten(start.model_dump(mode="json"))
     for key, allowed in space.items():
         if key == "stream":
@@ -61,7 +64,7 @@ def check_space(space: Space, start: Recipe, where: str) -> None:
             if not allowed:
                 raise UserError(f"{where}: '{key}' has no values; list some, or remove the key")
             for value in allowed:
-                changed(start, {key: value}, where)
+                check_value(key, value, where)
         elif is_mixture(key):
             if allowed.low < 0:
                 raise UserError(f"{where}: '{key}' has low = {allowed.low}, but weights are zero or more")
@@ -70,7 +73,7 @@ def check_space(space: Space, start: Recipe, where: str) -> None:
         else:
             for value in (allowed.low, allowed.high):
                 whole = isinstance(present, int) and value.is_integer()
-                changed(start, {key: int(value) if whole else value}, where)
+                check_value(key, int(value) if whole else value, where)
 
 
 def check_change(change: Change, space: Space, where: str) -> None:
