@@ -96,7 +96,7 @@ def test_what_the_search_space_allows(change: dict[str, Any]) -> None:
     ("change", "expected"),
     [
         (
-            {"optimiser.eps": 1e-9},
+            {"base_width": 32},
             ["'base_width' may not change in this lab", "[search]", "optimiser.lr"],
         ),
         ({"optimiser.lr": 0.1}, ["'optimiser.lr' = 0.1 is outside [0.0001, 0.02]"]),

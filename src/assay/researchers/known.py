@@ -230,7 +230,7 @@ KNOWN = (
         {"schedule.average": nearest(0.1)},
         (0.2, -0.4, 0.8),
         (
-            "Kaddour 2022, Stop Wasting My Time! Saving Days of ImageNet and BERT Training with Latest Weight Averaging",
+            "Kaddour 2022, Stop Wasting My Time! Saving Days of Training with Latest Weight Averaging",
             "Izmailov et al. 2018, Averaging Weights Leads to Wider Optima and Better Generalization",
         ),
     ),

@@ -138,11 +138,15 @@ def search(
     rng = random.Random(f"{author} {view.seed}")
     space = fields(view)
     found: dict[str, Proposal] = {}
+    seen: set[tuple[tuple[str, Any], ...]] = set()  # in a small space most draws come twice
     for _ in range(DRAWS_PER_PROPOSAL * n if space else 0):
         if len(found) == n:
             break
         keys = _some(view, list(space), rng)
-        change = change_of(view, draw([dimension for key in keys for dimension in space[key]]))
+        drawn = draw([dimension for key in keys for dimension in space[key]])
+        marked = tuple(sorted(drawn.items()))
+        change = change_of(view, drawn) if marked not in seen else {}
+        seen.add(marked)
         if not change:
             continue
         kind = kind_of(change)

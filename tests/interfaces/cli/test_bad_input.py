@@ -247,7 +247,7 @@ high = 2.0
         ("lr = 0.004", "rate = 0.004", "unknown key 'optimiser.rate'"),
         ("lr = 0.004", 'lr = "high"', "key 'optimiser.lr' should be a number, but is 'high'"),
         ("lr = 0.004", "lr = 5.0", "'optimiser.lr' = 5.0 is outside [0.0001, 0.02]"),
-        ("lr = 0.004", "eps = 1e-9", "'optimiser.eps' may not change in this lab"),
+        ("lr = 0.004", "eps = 1e-9", "'optimiser.eps' = 1e-09 is not one of"),
         ("lr = 0.004", "lr = 3e-4", "the change changes nothing"),
         ("lr = 0.004", "muon_lr = 0.05", "the change has no effect: 'optimiser.muon_lr' acts only where"),
         ("[change.optimiser]\nlr = 0.004", "[change]", "key 'change' should have at least one entry"),
