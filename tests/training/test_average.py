@@ -23,7 +23,7 @@ def steps_of(run: Path) -> int:
     return json.loads((run / "result.json").read_text())["steps"]
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+@pytest.mark.parametrize("optimiser", ["adamw", "muon", "soap"])
 def test_the_mean_is_that_of_the_weights_after_each_of_the_last_steps(
     optimiser: str, tmp_path: Path, corpus: Path
 ) -> None:
@@ -66,3 +66,22 @@ def test_a_paused_run_keeps_its_own_weights_beside_their_mean(tmp_path: Path, co
         train(write_order(tmp_path / name, corpus, {"schedule.average": share}, SCALE, stop_at_step=stop))
     for name, weight in final(tmp_path / "plain").items():
         np.testing.assert_array_equal(weight, final(tmp_path / "averaged")[name])
+
+
+def test_a_schedule_free_run_is_judged_by_its_own_mean(tmp_path: Path, corpus: Path) -> None:
+    """While it goes on the checkpoint holds y = (1 - beta1)z + beta1·x, and z beside it; at the end it holds x."""
+    change = {"optimiser.name": "schedule_free", "optimiser.beta1": 0.5, "schedule.name": "constant"}
+    train(write_order(tmp_path / "run", corpus, change, SCALE))
+    end, steps = final(tmp_path / "run"), steps_of(tmp_path / "run")
+    train(write_order(tmp_path / "halted", corpus, change, SCALE, stop_at_step=steps - 1))
+    y = final(tmp_path / "halted")["embedding.weight"]
+    state = load_file(max((tmp_path / "halted" / "checkpoint").glob("step-*")) / "optimiser.safetensors")
+    (z,) = (tensor for key, tensor in state.items() if key.endswith("z") and tensor.shape == y.shape)
+    x = 2 * y - z
+    share = 1 / steps  # nearly, of the last z in the mean; z itself moves by about a learning rate
+    far = np.abs(y - x).mean()
+    assert far > 1e-4
+    assert np.abs(end["embedding.weight"] - x).mean() < 4 * share * far
+    train(write_order(tmp_path / "halted", corpus, change, SCALE))
+    for name, weight in final(tmp_path / "halted").items():
+        np.testing.assert_array_equal(weight, end[name])

@@ -32,14 +32,21 @@ class Losses(NamedTuple):
     total: Tensor
     """Scalar to differentiate: mean cross-entropy of what is not padding, and whatever the recipe adds to it."""
     nats_BT: Tensor
-    """Cross-entropy of each token, detached; 0 for padding."""
+    """Cross-entropy of each token, detached; 0 for padding, and without what the recipe adds."""
 
 
-def objective(model: GPT, batch: TokenBatch, _recipe: Recipe) -> Losses:
-    """The loss of a batch under a recipe."""
+def objective(model: GPT, batch: TokenBatch, recipe: Recipe) -> Losses:
+    """The loss of a batch under a recipe: cross-entropy, and z_loss times the mean of (ln Σ exp logits)².
+
+    Source: Chowdhery et al. 2022, "PaLM", section 5, for the z-loss, which keeps the softmax's normaliser near 1.
+    """
     logits_BTV = model(batch.tokens, batch.documents)
     targets = batch.targets.flatten()
     nats_BT = F.cross_entropy(
         logits_BTV.flatten(0, 1), targets, ignore_index=IGNORED, reduction="none"
     ).view_as(batch.tokens)  # fmt: skip
-    return Losses(nats_BT.sum() / (targets != IGNORED).sum(), nats_BT.detach())
+    real = batch.targets != IGNORED
+    total = nats_BT.sum() / real.sum()
+    if recipe.optimiser.z_loss:
+        total = total + recipe.optimiser.z_loss * (logits_BTV.logsumexp(-1).square() * real).sum() / real.sum()
+    return Losses(total, nats_BT.detach())
