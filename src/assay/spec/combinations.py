@@ -18,7 +18,16 @@ class Conflict(NamedTuple):
     why: str
 
 
-CONFLICTS = (
+def _no_mean(key: str) -> Conflict:
+    """A beta1 of 0 under Schedule-Free."""
+    return Conflict(
+        "optimiser.name", f"optimiser.{key}",
+        lambda r: r["optimiser.name"] == "schedule_free" and r[f"optimiser.{key}"] == 0,
+        "with a beta1 of 0 the averaged weights that Schedule-Free is judged by would play no part in training",
+    )  # fmt: skip
+
+
+CONFLICTS: tuple[Conflict, ...] = (
     Conflict(
         "model.experts", "model.experts_per_token",
         lambda r: 0 < r["model.experts"] < r["model.experts_per_token"],
@@ -39,14 +48,7 @@ CONFLICTS = (
         lambda r: r["optimiser.name"] == "schedule_free" and r["schedule.average"] > 0,
         "Schedule-Free averages the weights by itself",
     ),
-    *(
-        Conflict(
-            "optimiser.name", f"optimiser.{key}",
-            lambda r, key=key: r["optimiser.name"] == "schedule_free" and r[f"optimiser.{key}"] == 0,
-            "with a beta1 of 0 the averaged weights that Schedule-Free is judged by would play no part in training",
-        )
-        for key in ("beta1", "embedding.beta1", "head.beta1", "vectors.beta1")
-    ),
+    *(_no_mean(key) for key in ("beta1", "embedding.beta1", "head.beta1", "vectors.beta1")),
     Conflict(
         "data.opening.share", "data.closing.share",
         lambda r: r["data.opening.share"] + r["data.closing.share"] > 1,
