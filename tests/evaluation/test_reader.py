@@ -28,11 +28,17 @@ def make(vocab: int, chosen: Recipe) -> GPT:
     return model.eval()
 
 
+MODERN = {
+    "model.position": "rope", "model.mlp": "swiglu", "model.qk_norm": True, "model.window": 5,
+    "model.value_embeddings": True, "model.logit_softcap": 15.0, "model.tied_embeddings": False,
+}  # fmt: skip
 MODELS = [
     (make(257, recipe()), Bytes()),
-    (make(257, recipe({"model.position": "rope", "model.mlp": "swiglu", "model.qk_norm": True})), Bytes()),
+    (make(257, recipe(MODERN)), Bytes()),
+    (make(257, recipe({"model.experts": 4, "model.shared_expert": True})), Bytes()),
     (make(BPE.vocab, recipe()), BPE),
 ]
+IDS = ["defaults", "modern", "experts", "bpe"]
 
 
 def by_hand(model: GPT, tokenizer: Tokenizer, query: Query) -> tuple[float, bool]:
@@ -53,7 +59,7 @@ def by_hand(model: GPT, tokenizer: Tokenizer, query: Query) -> tuple[float, bool
     return nats, greedy
 
 
-@pytest.mark.parametrize(("model", "tokenizer"), MODELS, ids=["defaults", "rope", "bpe"])
+@pytest.mark.parametrize(("model", "tokenizer"), MODELS, ids=IDS)
 def test_likelihoods_are_what_a_loop_over_single_tokens_finds(model: GPT, tokenizer: Tokenizer) -> None:
     lengths = [(0, 1), (1, 1), (0, 4), (3, 1), (2, 2), (9, 1), (1, 9), (0, 12), (12, 3)]
     queries = [Query(text(i, before), " " + text(50 + i, after)) for i, (before, after) in enumerate(lengths)]
@@ -134,7 +140,7 @@ def test_writing_stops_at_end_of_text_and_at_words_that_end_it() -> None:
 
 
 def test_texts_are_scored_as_held_out_spans_are() -> None:
-    model, tokenizer = MODELS[2]
+    model, tokenizer = MODELS[3]
     passages = [text(i, 4 * i + 1) for i in range(5)]
     streams = [np.array([tokenizer.end_of_text, *tokenizer.encode(passage)]) for passage in passages]
     assert Reader(model, tokenizer, CONTEXT).texts(passages) == span_losses(model, streams, CONTEXT)
