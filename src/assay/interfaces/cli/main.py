@@ -33,6 +33,7 @@ COMMANDS = (
     ("cancel", "cancel:cancel", "Withdraw a proposal that is queued or under test."),
     ("report", "report:report", "Write the report, a page to open in a browser."),
     ("train", "train:train", "Train one recipe and watch it live."),
+    ("sample", "sample:sample", "Let a run go on from a text."),
     ("evaluate", "evaluate:evaluate", "Score runs on minimal pairs, multiple choice and other tasks."),
     ("export", "export:export", "Write a trained run for other programs, such as transformers."),
     ("compare", "compare:compare", "Is one recipe better than another?"),
@@ -75,7 +76,8 @@ GROUPS = (
 #: Commands whose words depend on each other, so that their usage cannot be read off their parameters.
 USAGE = {
     "propose": "[LAB] FILE", "cancel": "[LAB] ID", "compare": "[LAB] OLD NEW",
-    "evaluate": "[LAB] RUN [RUN2] --on FILE...", "export": "[LAB] RUN", "recipe show": "[[LAB] RECIPE]",
+    "evaluate": "[LAB] RUN [RUN2] --on FILE...", "export": "[LAB] RUN", "sample": "[LAB] RUN TEXT",
+    "recipe show": "[[LAB] RECIPE]",
     "recipe diff": "[LAB] OLD NEW",
 }  # fmt: skip
 #: What goes on from checkpoints after an interruption.
