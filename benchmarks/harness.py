@@ -34,8 +34,9 @@ class Options:
         work: where what takes long to make is kept, to go on from there.
         repeats: measurements of each side; medians are reported.
         quick: measure as little as shows that everything runs; the numbers mean nothing.
-        sizes: names of the only sizes wanted; empty: all.
-        arms: names of the only sides wanted; empty: all.
+        sizes: names of the only sizes of `quality` wanted; empty: all.
+        arms: names of its only sides wanted; empty: both.
+        as_is: compare the runs of `quality` that there are, and train none.
     """
 
     peer: Path
@@ -45,6 +46,7 @@ class Options:
     quick: bool = False
     sizes: tuple[str, ...] = ()
     arms: tuple[str, ...] = ()
+    as_is: bool = False
 
     def nanogpt(self) -> "Nanogpt":
         """The peer. Raises `Missing` where there is none."""

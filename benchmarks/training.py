@@ -36,6 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="show that everything runs")
     parser.add_argument("--sizes", nargs="*", default=(), help="quality: only these sizes")
     parser.add_argument("--arms", nargs="*", default=(), help="quality: only these sides")
+    parser.add_argument("--as-is", action="store_true", help="quality: compare the runs that there are, train none")
     parser.add_argument("--json", action="store_true", help="print the numbers instead of tables")
     given = parser.parse_args()
     for name in given.sections:
@@ -55,7 +56,7 @@ def main() -> int:
         options = Options(
             peer=given.nanogpt, shared=given.shared, work=given.work or Path(temporary),
             repeats=1 if given.quick else given.repeats, quick=given.quick, sizes=tuple(given.sizes),
-            arms=tuple(given.arms),
+            arms=tuple(given.arms), as_is=given.as_is,
         )  # fmt: skip
         for name in given.sections or [name for name in SECTIONS if given.quick or name not in ON_REQUEST]:
             section = importlib.import_module(f"training_sections.{name}")

@@ -258,6 +258,7 @@ def measure(options: Options) -> tuple[dict[str, Any], str]:
     work.mkdir(parents=True, exist_ok=True)
     sizes = [Size("1M", width=128, depth=5, heads=4, tokens=40 * 4096, seeds=1)] if options.quick else SIZES
     wanted = [size for size in sizes if not options.sizes or size.name in options.sizes]
-    train_all(options, work, wanted, options.arms or ARMS)
+    if not options.as_is:
+        train_all(options, work, wanted, options.arms or ARMS)
     summary = summarise(rows(work / "runs.jsonl"))
     return {"pairs": summary, "runs": rows(work / "runs.jsonl")}, report(summary)

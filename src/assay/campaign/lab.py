@@ -14,6 +14,7 @@ from assay.execution.confinement import UNCONFINED, Confinement, find_confinemen
 from assay.spec.errors import UserError
 from assay.spec.external import External, check_search, check_told, read_external
 from assay.spec.lab import CorpusSettings, LabConfig
+from assay.spec.presets import PRESETS, named_recipe, stands_alone
 from assay.spec.protocols import Executor
 from assay.spec.recipe import Recipe, difference, flatten, is_mixture
 from assay.spec.registry import load
@@ -132,14 +133,13 @@ class Lab:
         return read_campaign(self.config, self.corpus().vocab, self.store.recipes(), self.store.ledger(), check)
 
     def recipe(self, name: str) -> Recipe:
-        """A recipe by name: `champion`, `start`, `gen2`, a recipe's hash or its beginning, or a TOML file.
+        """A recipe by name: `champion`, `start`, `gen2`, a preset, a recipe's hash or its beginning, or a TOML file.
 
         Raises:
             UserError: nothing is called that.
         """
-        path = Path(name)
-        if path.suffix == ".toml" or path.is_file():
-            return Recipe.from_toml(path)
+        if stands_alone(name):
+            return named_recipe(name)
         generations = self.generation_recipes()
         known = {**self.store.recipes(), self.config.start.hash: self.config.start}
         if name == "champion":
@@ -152,8 +152,8 @@ class Lab:
         if len(name) >= SHORTEST_HASH and len(matches) == 1:
             return matches[0]
         raise UserError(
-            f"no recipe is called '{name}'; name a TOML file, a recipe's hash, 'start', 'champion' or "
-            f"'gen0' to 'gen{len(generations) - 1}'"
+            f"no recipe is called '{name}'; name a TOML file, a recipe's hash, 'start', 'champion', "
+            f"'gen0' to 'gen{len(generations) - 1}', or a preset: {', '.join(PRESETS)}"
         )
 
     def generation_recipes(self) -> list[str]:

@@ -324,6 +324,7 @@ def test_a_failed_init_leaves_an_empty_folder_empty(tmp_path: Path) -> None:
         (["--tokenizer", "words"], "tokenizer 'words' is not known: write 'bytes', or 'bpe:N'"),
         (["--ladder", "steep"], "no ladder is called 'steep', nor is there such a file; ready-made are: cpu, tiny"),
         (["--recipe", "nowhere.toml"], "nowhere.toml: no such file"),
+        (["--recipe", "best"], "no recipe is called 'best'; name a TOML file, or one of: nanogpt, reference"),
         (["--corpus", "books"], "--corpus books: expected NAME=PATH, for example --corpus prose=./books"),
         (["--corpus", "=books"], "expected NAME=PATH"),
         (["--corpus", "Prose=books"], "a name should be lower-case letters"),

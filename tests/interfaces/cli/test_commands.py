@@ -8,6 +8,7 @@ import pytest
 
 import assay as library
 from assay.spec.lab import LabConfig
+from assay.spec.presets import PRESETS
 from assay.spec.recipe import Recipe
 
 from .helpers import assay, content, edit, ledger, query
@@ -165,6 +166,19 @@ def test_recipe_show(used: Path, tmp_path: Path) -> None:
         assert json.loads(ok("recipe", "show", used, name, "--json"))["hash"] == start.hash
     (tmp_path / "mine.toml").write_text(ok("recipe", "show", used, "start"))
     assert json.loads(ok("recipe", "show", "mine.toml", "--json", cwd=tmp_path))["hash"] == start.hash
+    # What comes with assay means the same in a lab and outside of one.
+    for words in (["reference"], [str(used), "reference"]):
+        shown = json.loads(ok("recipe", "show", *words, "--json", cwd=tmp_path))
+        assert shown["recipe"]["optimiser"]["name"] == "muon"
+        assert shown["hash"] == PRESETS["reference"].hash
+
+
+def test_a_lab_may_start_from_a_preset(material: Path, tmp_path: Path) -> None:
+    words = ["--corpus", f"prose={material / 'prose'}", "--ladder", "tiny", "--json"]
+    ok("init", tmp_path / "a", *words, "--recipe", "reference")
+    ok("init", tmp_path / "b", *words)
+    assert _start(tmp_path / "a") == PRESETS["reference"].hash
+    assert _start(tmp_path / "b") == PRESETS["nanogpt"].hash
 
 
 def test_recipe_diff(used: Path, tmp_path: Path) -> None:

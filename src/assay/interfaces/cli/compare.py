@@ -18,7 +18,7 @@ def compare(
     ] = "flops",
     json: Json = False,
 ) -> None:
-    """Is NEW better than OLD? assay compare [LAB] OLD NEW, each a recipe's TOML file, hash, champion, start or gen2.
+    """Is NEW better than OLD? assay compare [LAB] OLD NEW, each a recipe's TOML file, hash or name.
 
     Trains both with the same seeds, pair after pair, until the answer stands at the 5% level or the pairs are used up;
     then it says how many it would take. The answer stands alone: it promotes nothing.

@@ -17,7 +17,7 @@ def init(
         tuple[str, ...], Parameter(name="--corpus", negative="", help="NAME=PATH of a domain; may be repeated.")
     ] = (),
     tokenizer: Annotated[str, Parameter(help="'bytes', or 'bpe:4096' for a BPE of that many tokens.")] = "bytes",
-    recipe: Annotated[Path | None, Parameter(help="Recipe of generation 0; nanoGPT's defaults if left out.")] = None,
+    recipe: Annotated[str, Parameter(help="Recipe of generation 0: nanogpt, reference or a TOML file.")] = "nanogpt",
     ladder: Annotated[str, Parameter(help="'cpu', 'tiny', or a TOML file with [[ladder]] tables.")] = "cpu",
     trainer: Annotated[Path | None, Parameter(help="trainer.toml of another program that trains.")] = None,
     seed: Annotated[int, Parameter(help="Decides every seed of the lab.")] = 0,
@@ -35,7 +35,7 @@ def init(
 
         assay init mylab
         assay init mylab --corpus prose=./books --corpus code=./src.jsonl.zst
-        assay init mylab --tokenizer bpe:4096 --seed 7
+        assay init mylab --tokenizer bpe:4096 --seed 7 --recipe reference
         assay init mylab --trainer trainer.toml
     """
     from assay.campaign.lab import check_mixture, check_shape, init_lab
@@ -47,7 +47,7 @@ def init(
     from assay.spec.external import read_external, searchable
     from assay.spec.lab import DEFAULT_SEARCH
     from assay.spec.ladders import read_ladder
-    from assay.spec.recipe import Recipe
+    from assay.spec.presets import named_recipe
     from assay.spec.search import Range
 
     if (folder / "lab.toml").exists():
@@ -56,7 +56,7 @@ def init(
         raise UserError(f"{folder} exists and is not empty; choose a new folder")
     if not 0 <= seed < 2**31:
         raise UserError(f"--seed {seed}: give a whole number from 0 to {2**31 - 1}")
-    start = Recipe() if recipe is None else Recipe.from_toml(recipe)
+    start = named_recipe(recipe)
     scales = read_ladder(ladder)
     changes: dict[str, object] = {
         "seed": seed,
@@ -84,9 +84,10 @@ def init(
                 raise UserError(f"--corpus {text}: expected NAME=PATH, for example --corpus prose=./books")
         sources = [Source(name, location) for name, _, location in pairs]
     # What can be known before a corpus is built, which may take long.
-    check_mixture(start, {source.name for source in sources}, str(recipe))
+    asked = recipe if recipe != "nanogpt" else f"--ladder {ladder}"  # blame what a person wrote
+    check_mixture(start, {source.name for source in sources}, recipe)
     for scale in scales:
-        check_shape(start, scale, bpe_size(tokenizer) or Bytes.vocab, str(recipe or f"--ladder {ladder}"))
+        check_shape(start, scale, bpe_size(tokenizer) or Bytes.vocab, asked)
     existed = folder.exists()
     try:
         with corpus_progress(quiet=json) as progress:

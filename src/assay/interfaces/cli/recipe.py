@@ -2,17 +2,16 @@
 
 from assay.interfaces.cli.shared import Json, Words, print_json
 from assay.spec.errors import UserError
+from assay.spec.presets import named_recipe, stands_alone
 from assay.spec.recipe import Recipe, difference
 
 
 def _read(words: tuple[str, ...], names: tuple[str, ...], command: str) -> list[Recipe]:
-    """Recipes by name. TOML files alone need no lab."""
-    from pathlib import Path
-
+    """Recipes by name. TOML files and presets alone need no lab."""
     from assay.interfaces.cli.shared import split_words
 
-    if len(words) == len(names) and all(word.endswith(".toml") for word in words):
-        return [Recipe.from_toml(Path(word)) for word in words]
+    if len(words) == len(names) and all(stands_alone(word) for word in words):
+        return [named_recipe(word) for word in words]
     if not words and names == ("RECIPE",):
         return [Recipe()]
     lab, chosen = split_words(words, names, command)
@@ -22,11 +21,13 @@ def _read(words: tuple[str, ...], names: tuple[str, ...], command: str) -> list[
 def show(*words: Words, json: Json = False) -> None:
     """Print a recipe as TOML, every field written out: assay recipe show [LAB] RECIPE.
 
-    RECIPE is champion, start, gen2, a recipe's hash or a TOML file. Without words: nanoGPT's defaults, generation 0.
+    RECIPE is champion, start, gen2, a recipe's hash, a TOML file, or one of the recipes that come with assay:
+    reference, which we recommend for small models, and nanogpt, nanoGPT's defaults, which are also shown without words.
 
     Examples:
 
         assay recipe show
+        assay recipe show reference
         assay recipe show mylab champion
     """
     (recipe,) = _read(words, ("RECIPE",), "recipe show")
@@ -42,6 +43,7 @@ def diff(*words: Words, json: Json = False) -> None:
     Examples:
 
         assay recipe diff mylab start champion
+        assay recipe diff nanogpt reference
         assay recipe diff old.toml new.toml
     """
     if len(words) < 2:

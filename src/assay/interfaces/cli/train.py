@@ -12,7 +12,9 @@ from assay.spec.errors import UserError
 def train(
     lab: LabArgument = None,
     *,
-    recipe: Annotated[str, Parameter(help="champion, start, gen2, a recipe's hash, or a TOML file.")] = "champion",
+    recipe: Annotated[
+        str, Parameter(help="champion, start, gen2, reference, a recipe's hash or a TOML file.")
+    ] = "champion",
     seed: Annotated[int, Parameter(help="Initialisation and data order.")] = 0,
     scale: Annotated[str | None, Parameter(help="A scale of the ladder; the smallest if left out.")] = None,
     json: Json = False,
