@@ -157,7 +157,7 @@ class Log:
     def _take(self, line: str) -> None:
         self._seen = line if line.strip() else self._seen
         row = self._read(line)
-        if row is not None and row["step"] > 0:
+        if row is not None and 0 < row["step"] <= self.plan.steps:  # some train a step beyond what they save
             self._add(row)
 
     def _add(self, row: Row) -> None:

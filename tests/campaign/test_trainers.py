@@ -1,0 +1,107 @@
+"""Programs of other people's kind take part in campaigns: the shipped examples, from `assay init` to verdicts."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from assay.campaign.lab import Lab
+from tests.campaign.helpers import assay, of_kind, write_text
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "trainers"
+LADDER = "".join(
+    f'[[ladder]]\nname = "{name}"\nwidth = 32\ndepth = 1\nflops = {flops}\n\n'
+    for name, flops in (("small", 2e9), ("medium", 4e9), ("large", 8e9))
+)
+
+
+def campaign(tmp_path: Path, name: str, budget: str) -> Lab:
+    """A lab around an example, after a little campaign."""
+    write_text(tmp_path / "text")
+    (tmp_path / "ladder.toml").write_text(LADDER)
+    shutil.copytree(EXAMPLES / name, tmp_path / name)
+    lab = tmp_path / "lab"
+    corpora = [word for domain in ("prose", "verse") for word in ("--corpus", f"{domain}={tmp_path / 'text' / domain}")]
+    made = assay(
+        "init", lab, "--ladder", tmp_path / "ladder.toml", "--trainer", tmp_path / name / "trainer.toml", *corpora
+    )
+    assert made.returncode == 0, made.stderr
+    done = assay("run", lab, "--budget", budget)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Lab(lab)
+
+
+def check(lab: Lab, name: str) -> None:
+    """Every run finished with scores of both domains that the trainer itself reported, and a proposal was judged."""
+    outcomes = [body["outcome"] for body in of_kind(lab, "result")]
+    finished = [outcome for outcome in outcomes if outcome["status"] == "finished"]
+    assert len(finished) >= 4
+    assert {outcome["status"] for outcome in outcomes} <= {"finished", "paused"}
+    for outcome in finished:
+        assert set(outcome["domains"]) == {"prose", "verse"}
+        assert {"score", "half_loss"} <= set(outcome["self_reported"])
+    assert len({outcome["score"] for outcome in finished}) == len(finished)  # seeds and changes reach the program
+    assert lab.trainer().startswith(name)
+    assert of_kind(lab, "proposal")
+
+
+def test_a_program_without_pytorch(tmp_path: Path) -> None:
+    lab = campaign(tmp_path, "numpy_mlp", "6runs")
+    check(lab, "numpy-mlp-1 ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["single_file", "launcher"])
+def test_other_examples(tmp_path: Path, name: str) -> None:
+    check(campaign(tmp_path, name, "6runs"), name.replace("_", "-"))
+
+
+def test_a_lab_that_searches_what_its_trainer_is_not_told(tmp_path: Path) -> None:
+    write_text(tmp_path / "text")
+    trainer = EXAMPLES / "numpy_mlp" / "trainer.toml"
+    lab = tmp_path / "lab"
+    made = assay("init", lab, "--ladder", "tiny", "--trainer", trainer, "--corpus", f"prose={tmp_path / 'text/prose'}")
+    assert made.returncode == 0, made.stderr
+    config = (lab / "lab.toml").read_text()
+    (lab / "lab.toml").write_text(config.replace("[search]", '[search]\n"model.norm" = ["layernorm", "rmsnorm"]'))
+    refused = assay("plan", lab, "--budget", "20runs")
+    assert refused.returncode == 2
+    assert "[search]: trainer 'numpy-mlp' is not told 'model.norm', so that a change of it would do" in refused.stderr
+    (lab / "lab.toml").write_text(config)
+    (tmp_path / "other.toml").write_text('[model]\nnorm = "rmsnorm"\n')
+    refused = assay("train", lab, "--recipe", tmp_path / "other.toml")
+    assert refused.returncode == 2
+    assert "is not told 'model.norm', so that this recipe would train as the lab's start does" in refused.stderr
+
+
+def test_no_sealed_text_for_a_program_that_scores_itself(tmp_path: Path) -> None:
+    write_text(tmp_path / "text")
+    for i in range(40):  # enough documents that some are sealed
+        (tmp_path / "text" / "prose" / f"more-{i}.txt").write_text(f"{i} " * 400)
+    lab = tmp_path / "lab"
+    trainer = EXAMPLES / "numpy_mlp" / "trainer.toml"
+    made = assay("init", lab, "--ladder", "tiny", "--trainer", trainer, "--corpus", f"prose={tmp_path / 'text/prose'}")
+    assert made.returncode == 0, made.stderr
+    opened = Lab(lab)
+    assert opened.corpus().vault
+    assert not opened.vault()
+    facts = json.loads(assay("vault", "status", lab, "--json").stdout)
+    assert "the trainer's own evaluation command" in facts["reason"]
+    refused = assay("vault", "rotate", lab)
+    assert refused.returncode == 2
+    assert "the trainer's own evaluation command" in refused.stderr
+
+
+def test_a_dry_run_says_what_would_happen_and_what_went_wrong(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "numpy_mlp", tmp_path / "mine")
+    path = tmp_path / "mine" / "trainer.toml"
+    facts = json.loads(assay("trainer", "check", path, "--json").stdout)
+    assert facts["status"] == "finished"
+    assert [json.loads(line)["step"] for line in facts["metrics"]] == [1, 2]
+    assert set(facts["domains"]) == {"prose", "code"}
+    assert "optimiser.lr" in facts["searchable"]
+    path.write_text(path.read_text().replace('"nats"', '"loss"'))
+    done = assay("trainer", "check", path)
+    assert done.returncode == 1
+    assert "has no JSON object with 'n' and 'loss' and 'lr'; its last line is:" in done.stdout
