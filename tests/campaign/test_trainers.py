@@ -93,6 +93,7 @@ def test_no_sealed_text_for_a_program_that_scores_itself(tmp_path: Path) -> None
     assert "the trainer's own evaluation command" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_would_happen_and_what_went_wrong(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES / "numpy_mlp", tmp_path / "mine")
     path = tmp_path / "mine" / "trainer.toml"

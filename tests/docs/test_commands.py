@@ -21,7 +21,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 LADDER = "".join(
     f'[[ladder]]\nname = "{name}"\nwidth = 32\ndepth = 1\nflops = {flops}\n\n'
-    for name, flops in (("small", 2e8), ("medium", 4e8), ("large", 8e8))
+    for name, flops in (("small", 4e8), ("medium", 8e8), ("large", 1.6e9))
 )
 REPLACED = (
     (r"^assay init (\w+)(?!.*--ladder)", r"assay init \1 --ladder tiny-ladder.toml"),
@@ -80,6 +80,7 @@ def prepare(folder: Path) -> None:
     """What a reader has: some text, a recipe or two to compare, and the example tables."""
     for place in (folder, folder / "docs" / "examples"):
         shutil.copytree(ROOT / "docs" / "examples", place, dirs_exist_ok=True)
+    shutil.copytree(ROOT / "examples", folder / "examples")
     books = folder / "books"
     books.mkdir()
     for i in range(40):

@@ -6,6 +6,7 @@ import pytest
 
 from assay.researchers.acting import acting, effective
 from assay.researchers.admissible import admissible
+from assay.spec.external import External, ExternalTrainer
 from assay.spec.lab import Limits
 from assay.spec.proposal import Prediction, Proposal
 from assay.spec.recipe import Recipe, changed
@@ -162,3 +163,16 @@ def test_a_change_that_rounding_undoes_is_refused() -> None:
     assert refusal is not None
     assert "changes nothing at scale 'one'" in refusal
     assert admissible(view(), proposal({"model.depth_ratio": 0.5})) is None
+
+
+def test_a_change_that_leaves_another_trainer_no_step_is_refused() -> None:
+    fields = {
+        "name": "own",
+        "command": ["x", "{seed}"],
+        "metrics": {"format": "csv"},
+        "flops_per_token": "data.batch ** 9",
+    }
+    external = External(trainer=ExternalTrainer.parse(fields, "trainer.toml"), folder="/")
+    dear = view(external=external)
+    assert admissible(dear, proposal({"data.batch": 6})) is None
+    assert "less than the" in (admissible(dear, proposal({"data.batch": 24})) or "")

@@ -96,6 +96,7 @@ class Controller:
         with controlling(self.lab.folder, self.command):
             manifest = self.lab.check()
             campaign = self.lab.campaign()
+            campaign.external = self.lab.external
             self._refuse_changes(campaign)
             self._check_alarm(campaign)
             self.usd_before = self.lab.store.usd_spent()

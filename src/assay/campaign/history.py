@@ -15,6 +15,7 @@ from assay.governance.gates import apply_gates
 from assay.spec.base import canonical_json, sha256_text
 from assay.spec.calibration import Calibration
 from assay.spec.errors import UserError
+from assay.spec.external import External
 from assay.spec.lab import LabConfig
 from assay.spec.proposal import PLACEBO, Prediction, Proposal, Registered
 from assay.spec.protocols import Trial
@@ -72,6 +73,8 @@ class Campaign:
         self.vault_answers: dict[int, VaultAnswer] = {}
         self.audits: list[audit.Round] = []
         self.calibration: Calibration | None = None
+        self.external: External | None = None
+        """The trainer, if it is another program; for those who propose, no part of what was decided."""
         self.generations: list[Generation] = [Generation(number=0, recipe=config.start.hash)]
         self.outcomes: dict[Key, Outcome] = {}
         self.hashes: dict[Key, str] = {}

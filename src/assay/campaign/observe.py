@@ -35,6 +35,7 @@ def view_of(campaign: Campaign, manifest: Manifest, budget_left: str = "") -> Vi
         budget_left=budget_left,
         seed=int(sha256_text(f"{campaign.config.seed}/{number}")[:8], 16),
         vocab=manifest.vocab,
+        external=campaign.external,
     )
 
 

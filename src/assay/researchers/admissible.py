@@ -79,6 +79,8 @@ def _check_limits(candidate: Recipe, view: View) -> None:
     limits = view.config.limits
     for scale in view.config.ladder:
         shape = shape_at(candidate, scale, view.vocab)
+        if view.external is not None:
+            view.external.plan(candidate, scale, view.vocab)  # at least a step
         if shape.parameters > limits.parameters:
             raise UserError(
                 f"at scale '{scale.name}' the model has {shape.parameters:,} parameters, more than the "

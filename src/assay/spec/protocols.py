@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from pydantic import Field
 
 from assay.spec.base import Frozen
+from assay.spec.external import External
 from assay.spec.lab import LabConfig
 from assay.spec.proposal import Proposal, Registered
 from assay.spec.recipe import Recipe
@@ -38,6 +39,7 @@ class View(Frozen):
     champion_domains: dict[str, float] = Field(default={}, description="bits per byte by domain at the smallest scale")
     domain_tokens: dict[str, int] = Field(default={}, description="training tokens by domain")
     vocab: int = Field(default=257, gt=0, description="entries of the corpus's vocabulary, for the size of a model")
+    external: External | None = Field(default=None, description="the trainer, if it is another program")
     flops_spent: float = 0.0
     budget_left: str = Field(default="", description="what may still be spent, in words")
     seed: int = Field(default=0, description="the only source of randomness; differs from call to call")

@@ -31,7 +31,9 @@ def propose(*words: Words, json: Json = False) -> None:
 
     lab, (file,) = split_words(words, ("FILE",), "propose")
     proposal = read_proposal(Path(file))
-    refusal = admissible(view_of(lab.campaign(), lab.corpus()), proposal)
+    campaign = lab.campaign()
+    campaign.external = lab.external
+    refusal = admissible(view_of(campaign, lab.corpus()), proposal)
     if refusal is not None:
         raise UserError(f"{file}: {refusal}")
     for waiting in lab.store.letters():
