@@ -1,18 +1,23 @@
 """One run on its own, for a person to watch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from assay.campaign.controller import read_metrics
 from assay.campaign.lab import Lab
+from assay.execution.follow import Follow
 from assay.spec.errors import UserError
 from assay.spec.protocols import Progress
 from assay.spec.recipe import Recipe
 from assay.spec.run import Outcome, Run, Seed
 
+Tick = Callable[[Progress, Sequence[dict[str, Any]]], None]
 
-def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Callable[[Progress], None]) -> dict[str, Any]:
+
+def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Tick) -> dict[str, Any]:
     """Train and score one run; returns its facts.
+
+    `tick` hears how far the run is, with the lines of its metrics that are new.
 
     Raises:
         UserError: the run failed; the message has its log's end.
@@ -26,12 +31,13 @@ def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Callable[[P
         lab.store.put_run(connection, run, "running")
     executor = lab.executor(workers=1)
     outcome: Outcome | None = None
+    metrics = Follow(folder)
     try:
         executor.submit(lab.order(run, lab.corpus().vocab), folder)
         while outcome is None:
             outcome = dict(executor.poll(0.1)).get(digest)
             for progress in executor.progress():
-                tick(progress)
+                tick(progress, metrics.new())
     finally:
         executor.close()
         with lab.store.transaction() as connection:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from assay.spec.protocols import Progress
-
 if TYPE_CHECKING:
     from assay.campaign.calibrate import Tick
 
@@ -79,38 +77,6 @@ def share_progress(quiet: bool) -> Generator[Callable[[Any], None]]:
     with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("starting", total=1.0)
         yield lambda progress: bars.update(task, completed=progress.share, description=progress.doing)
-
-
-@contextmanager
-def run_progress(quiet: bool) -> Generator[Callable[[Progress], None]]:
-    """A callback that shows one run: steps, time left, loss as a curve, speed."""
-    if quiet:
-        yield lambda _progress: None
-        return
-    from collections import deque
-
-    from rich import progress as rich
-    from rich.console import Console
-
-    from assay.interfaces.cli.screen import sparkline
-
-    losses: deque[float] = deque(maxlen=40)
-    columns = (
-        rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn(),
-        rich.TimeRemainingColumn(), rich.TextColumn("{task.fields[curve]}"),
-    )  # fmt: skip
-    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("starting", total=None, curve="")
-
-        def tick(progress: Progress) -> None:
-            if progress.loss is not None:
-                losses.append(progress.loss)
-            speed = f" {progress.tokens_per_second / 1e3:.1f}k tokens/s" if progress.tokens_per_second else ""
-            loss = f"loss {progress.loss:.3f}" if progress.loss is not None else "starting"
-            curve = sparkline(losses) + speed
-            bars.update(task, completed=progress.step, total=progress.steps, description=loss, curve=curve)
-
-        yield tick
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """`assay train`."""
 
-import sys
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -21,6 +20,9 @@ def train(
 ) -> None:
     """Train one recipe once, watched live, and score it. A run that is finished already is not trained again.
 
+    A terminal shows the loss of each domain as a curve, tokens a second, MFU (the share of the processor's peak of
+    matrix products that is used) and the time left; elsewhere a line says so four times a minute.
+
     Ctrl-C pauses; the same command goes on from the checkpoint.
 
     Examples:
@@ -29,7 +31,7 @@ def train(
         assay train mylab --recipe champion --seed 3 --scale large
     """
     from assay.campaign.single import train_one
-    from assay.interfaces.cli.progress import run_progress
+    from assay.interfaces.cli.training_screen import training_screen
 
     opened = open_lab(lab)
     names = [rung.name for rung in opened.config.ladder]
@@ -41,8 +43,8 @@ def train(
     chosen = opened.recipe(recipe)
     opened.check()
     opened.check_recipe(chosen, opened.config.ladder[rung], recipe)
-    with run_progress(quiet=json or not sys.stderr.isatty()) as tick:
-        facts = train_one(opened, chosen, rung, seed, tick)
+    with training_screen(quiet=json) as screen:
+        facts = train_one(opened, chosen, rung, seed, screen.tick)
     if json:
         print_json(facts)
         return
