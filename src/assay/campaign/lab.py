@@ -16,7 +16,7 @@ from assay.spec.external import External, check_search, check_told, read_externa
 from assay.spec.lab import CorpusSettings, LabConfig
 from assay.spec.presets import PRESETS, named_recipe, stands_alone
 from assay.spec.protocols import Executor
-from assay.spec.recipe import Recipe, difference, flatten, is_mixture
+from assay.spec.recipe import Recipe, difference
 from assay.spec.registry import load
 from assay.spec.run import Run, RunOrder
 from assay.spec.scale import Scale, Shape, shape_at
@@ -268,9 +268,8 @@ def check_domains(config: LabConfig, manifest: Manifest) -> None:
 
 def check_mixture(recipe: Recipe, known: Set[str], where: str) -> None:
     """Raise `UserError` unless a recipe's mixtures name domains that there are."""
-    for key, value in flatten(recipe.model_dump(mode="json")).items():
-        if is_mixture(key):
-            _check_known(value or {}, known, f"{where}: {key}")
+    for key, mixture in recipe.data.mixtures().items():
+        _check_known(mixture, known, f"{where}: {key}")
 
 
 def check_shape(recipe: Recipe, scale: Scale, vocab: int, where: str) -> Shape:

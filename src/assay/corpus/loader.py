@@ -10,7 +10,7 @@ from assay.corpus.manifest import open_corpus
 from assay.corpus.packed import PackedRows
 from assay.corpus.packing import packing_of
 from assay.corpus.reweighting import Reweighting
-from assay.corpus.sampling import Stages, uniforms
+from assay.corpus.sampling import Stages, Uniforms
 from assay.corpus.streams import Stream
 from assay.corpus.windows import Windows
 from assay.spec.errors import UserError
@@ -41,7 +41,7 @@ class Batch(NamedTuple):
 class Loader:
     """Batches of a corpus.
 
-    Sequence number i of a run takes its randomness from counter value i (`sampling.uniforms`): one number chooses the
+    Sequence number i of a run takes its randomness from counter value i (`sampling.Uniforms`): one number chooses the
     domain, one the place. Hence runs that differ in batch size or mixture still read in the same order as far as they
     can. The loader's state is part of every batch, as in Meta's lingua (Videau et al. 2024).
 
@@ -76,7 +76,7 @@ class Loader:
             )
         self._stages = Stages(data, manifest, shape.sequences)
         self.domains = self._stages.domains
-        self._shape, self._seed, self._rank, self._world = shape, seed, rank, world
+        self._shape, self._rank, self._world = shape, rank, world
         self._mask = data.document_mask
         self._streams = [Stream(folder, manifest.domains[name].train.shards) for name in self.domains]
         if data.packing == "best_fit":
@@ -99,12 +99,13 @@ class Loader:
         self._sequences_D = np.array(state.get("sequences", [0] * len(self.domains)))
         self._tokens_D = np.array(state.get("tokens", [0] * len(self.domains)))
         self._drawn_D = np.zeros_like(self._sequences_D)
+        self._uniforms = Uniforms(seed, int(self._sequences_D.sum()))
         self.batch_tokens = 0
 
     def next(self) -> Batch:
         """The batch of the next step."""
         first, whole = int(self._sequences_D.sum()), self._shape.phase_at(self._step).batch
-        uniform_B2 = uniforms(self._seed, first, whole)
+        uniform_B2 = self._uniforms.take(whole)
         domain_B = self._stages.choose(first, uniform_B2[:, 0], self._reweighting)
         place_B = self._rows.pick(domain_B, uniform_B2[:, 1], self._sequences_D)
         size_B = self._rows.sizes(domain_B, place_B)

@@ -32,19 +32,18 @@ class PackedRows:
         self._context, self._end_of_text, self._seed = context, end_of_text, seed
         ends = packing.domains_D
         self._ranges = [(int(ends[number]), int(ends[number + 1])) for number in numbers]
-        self._orders: dict[int, tuple[int, np.ndarray]] = {}  # by domain: epoch, and rows in its order
+        self._epochs = [-1] * len(streams)  # in which `_orders` are
+        self._orders = [np.empty(0, dtype=np.int64)] * len(streams)
 
     def pick(self, domain_B: np.ndarray, _uniform_B: np.ndarray, before_D: np.ndarray) -> np.ndarray:
         """Row of each sequence, given how many rows of each domain were drawn before."""
-        row_B = np.empty(len(domain_B), dtype=np.int64)
-        for domain in np.unique(domain_B).tolist():
-            mine = np.flatnonzero(domain_B == domain)
+        drawn, rows = before_D.tolist(), []
+        for domain in domain_B.tolist():
             begin, end = self._ranges[domain]
-            epoch_b, place_b = np.divmod(before_D[domain] + np.arange(len(mine)), end - begin)
-            for epoch in np.unique(epoch_b).tolist():
-                now = epoch_b == epoch
-                row_B[mine[now]] = begin + self._order(domain, epoch)[place_b[now]]
-        return row_B
+            epoch, place = divmod(drawn[domain], end - begin)
+            drawn[domain] += 1
+            rows.append(begin + int(self._order(domain, epoch)[place]))
+        return np.array(rows)
 
     def sizes(self, _domain_B: np.ndarray, row_B: np.ndarray) -> np.ndarray:
         """Targets of each sequence that are not padding."""
@@ -72,9 +71,9 @@ class PackedRows:
         return tokens_BT, targets_BT, begins_BT
 
     def _order(self, domain: int, epoch: int) -> np.ndarray:
-        if self._orders.get(domain, (None,))[0] != epoch:
+        if self._epochs[domain] != epoch:
             begin, end = self._ranges[domain]
             salt = int.from_bytes(sha256(f"{self._names[domain]} {epoch}".encode()).digest()[:8])
             words = np.random.Philox(key=self._seed + (salt << 64)).random_raw(end - begin)
-            self._orders[domain] = epoch, np.argsort(words, kind="stable")
-        return self._orders[domain][1]
+            self._epochs[domain], self._orders[domain] = epoch, np.argsort(words, kind="stable")
+        return self._orders[domain]

@@ -125,7 +125,7 @@ def packing_of(folder: Path, context: int) -> Packing:
     """The packing of a corpus folder: read if it was kept, else made and, where the folder may be written, kept."""
     manifest = open_corpus(folder)
     path = folder / f"packed-{context}.npy"
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, EOFError, IndexError):
         kept = Packing.of_flat(np.asarray(np.load(path, mmap_mode="r")))
         if kept.rows_R2[kept.domains_D, 1].tolist() == _tokens_before(manifest):
             return kept

@@ -13,14 +13,20 @@ _WORDS = 4  # 64-bit words that Philox makes for each value of its counter
 _UNIT = 2.0**-53
 
 
-def uniforms(seed: int, first: int, count: int) -> np.ndarray:
-    """Two numbers in [0, 1) for each of `count` sequences from number `first` on, (count, 2).
+class Uniforms:
+    """Two numbers in [0, 1) for each sequence from number `first` on.
 
     Sequence number i takes them from counter value i of a Philox generator whose key is the seed (Salmon et al. 2011,
     "Parallel random numbers: as easy as 1, 2, 3"), so that they depend on nothing else.
     """
-    words_BW = np.random.Philox(key=seed, counter=first).random_raw(_WORDS * count).reshape(count, _WORDS)
-    return (words_BW[:, :2] >> np.uint64(11)) * _UNIT
+
+    def __init__(self, seed: int, first: int) -> None:
+        self._generator = np.random.Philox(key=seed, counter=first)
+
+    def take(self, count: int) -> np.ndarray:
+        """Those of the next sequences, (count, 2)."""
+        words_BW = self._generator.random_raw(_WORDS * count).reshape(count, _WORDS)
+        return (words_BW[:, :2] >> np.uint64(11)) * _UNIT
 
 
 class Choice:
@@ -90,13 +96,8 @@ class Stages:
 
 
 def _check_names(data: Data, manifest: Manifest) -> None:
-    mixtures = {
-        "data.mixture": data.mixture,
-        "data.opening.mixture": data.opening.mixture,
-        "data.closing.mixture": data.closing.mixture,
-    }
-    for field, mixture in mixtures.items():
-        for name in mixture or {}:
+    for field, mixture in data.mixtures().items():
+        for name in mixture:
             if name not in manifest.domains:
                 raise UserError(
                     f"{field} names domain '{name}', which corpus {manifest.id} lacks; "

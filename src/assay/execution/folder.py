@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+from assay.corpus.packing import packing_of
 from assay.spec.errors import UserError
 from assay.spec.run import Outcome, RunOrder, Scores, TrainingResult, weighted_score
 
@@ -16,6 +17,13 @@ Kind = Literal["train", "evaluate"]
 
 LOG_LINES = 20
 _TAIL_BYTES = 8192
+
+
+def prepare_corpus(order: RunOrder) -> None:
+    """Keep beside the corpus what a run would else work out for itself, since confined runs may not write there."""
+    data = order.run.recipe.data
+    if data.packing == "best_fit":
+        packing_of(Path(order.corpus_dir), data.context)
 
 
 def write_order(order: RunOrder, folder: Path) -> None:

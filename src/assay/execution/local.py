@@ -19,6 +19,7 @@ from assay.execution.folder import (
     last_metrics,
     next_step,
     paused,
+    prepare_corpus,
     read_result,
     write_order,
 )
@@ -97,8 +98,10 @@ class LocalExecutor:
         """Queue a run, unless it is under way or its folder already answers the order.
 
         Raises:
-            UserError: a file in the folder is unreadable, or the order cannot be written (disk full).
+            UserError: a file in the folder is unreadable, the order cannot be written (disk full), or the corpus is
+                damaged.
         """
+        prepare_corpus(order)
         with self._changed:
             assert not self._closed, "this executor is closed"
             job = self._jobs.get(order.run_hash)

@@ -229,6 +229,15 @@ class Data(Frozen):
     )
     document_mask: bool = Field(default=False, description="tokens attend within their own document only")
 
+    def mixtures(self) -> dict[str, dict[str, float]]:
+        """The mixtures that are given, by dotted key."""
+        given = {
+            "data.mixture": self.mixture,
+            "data.opening.mixture": self.opening.mixture,
+            "data.closing.mixture": self.closing.mixture,
+        }
+        return {key: mixture for key, mixture in given.items() if mixture}
+
 
 class Recipe(Frozen):
     """Everything that decides a training run except seed and scale."""
