@@ -14,6 +14,7 @@ from assay.execution.confinement import UNCONFINED, Confinement, find_confinemen
 from assay.spec.errors import UserError
 from assay.spec.external import External, check_search, check_told, read_external
 from assay.spec.lab import CorpusSettings, LabConfig
+from assay.spec.packing import check_packable
 from assay.spec.presets import PRESETS, named_recipe, stands_alone
 from assay.spec.protocols import Executor
 from assay.spec.recipe import Recipe, difference
@@ -186,6 +187,7 @@ class Lab:
         check_mixture(recipe, set(manifest.domains), name)
         if self.external is not None:
             check_told(self.external.trainer, difference(self.config.start, recipe), name)
+        check_packable(recipe, self.config.execution.hardware)
         check_size(manifest, check_shape(recipe, scale, manifest.vocab, name).tokens)
 
     # Data frames

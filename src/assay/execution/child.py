@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from assay.execution import attempts
-from assay.execution.folder import Kind, next_step, read_order
+from assay.execution.folder import Kind, next_step, read_order, read_result
 from assay.spec.errors import UserError
 from assay.spec.run import TrainingResult
+from assay.training.protocol import pack_folders
 
 Work = Callable[[Path], Any]
 
@@ -42,33 +43,48 @@ def load_work(path: str) -> Work:
 
 
 def do(kind: Kind, folder: Path, work: Work) -> int:
-    """Train or evaluate one run in this process and return its exit code.
+    """Train or evaluate one run, or train a pack of them, in this process and return its exit code.
 
-    Holds the run folder's lock meanwhile, so two attempts never write to one folder: where an orphan of a killed
+    Holds the run folders' locks meanwhile, so two attempts never write to one folder: where an orphan of a killed
     controller still does, this waits until it lets go, and does only what it left undone.
     """
-    with _locked(folder):
-        order = read_order(folder)
-        assert order is not None, f"{folder} has no run.json"
-        if next_step(order, folder) != kind:
+    with contextlib.ExitStack() as stack:
+        folders = pack_folders(folder) if kind == "train" else (folder,)
+        for each in sorted(folders):
+            stack.enter_context(_locked(each))
+        left = [each for each in folders if _next_step(each) == kind]
+        if not left:
             return 0
-        number = attempts.begin(folder, kind)
+        numbers = {each: attempts.begin(each, kind) for each in left}
+
+        def end(how: str) -> None:
+            for each, number in numbers.items():
+                attempts.end(each, number, how)
+
         try:
             result = work(folder / "run.json" if kind == "train" else folder)
         except UserError as error:
             print(f"error: {error}", flush=True)
-            attempts.end(folder, number, f"error: {error}")
+            end(f"error: {error}")
             return 2
         except BaseException as error:
             traceback.print_exc()
             sys.stderr.flush()
-            attempts.end(folder, number, f"crashed: {type(error).__name__}: {error}")
+            end(f"crashed: {type(error).__name__}: {error}")
             return 1
-        if isinstance(result, TrainingResult):
-            attempts.end(folder, number, result.status, result.environment)
-        else:
-            attempts.end(folder, number, "scored")
+        if not isinstance(result, TrainingResult):
+            end("scored")
+            return 0
+        for each, number in numbers.items():
+            own = result if len(numbers) == 1 else read_result(each)
+            attempts.end(each, number, own.status if own else "left no result", result.environment)
         return 0
+
+
+def _next_step(folder: Path) -> Kind | None:
+    order = read_order(folder)
+    assert order is not None, f"{folder} has no run.json"
+    return next_step(order, folder)
 
 
 def log_to(folder: Path) -> None:

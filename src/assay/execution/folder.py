@@ -6,12 +6,15 @@ files alone. That is what makes a run survive the death of every process that wo
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from assay.corpus.packing import packing_of
 from assay.spec.errors import UserError
 from assay.spec.run import Outcome, RunOrder, Scores, TrainingResult, weighted_score
+from assay.training.files import replace_file
+from assay.training.protocol import PACK
 
 Kind = Literal["train", "evaluate"]
 
@@ -50,6 +53,15 @@ def write_order(order: RunOrder, folder: Path) -> None:
             f"{folder / 'run.json'} cannot be written ({error.strerror}); free some disk space or check the folder's "
             f"permissions, then start again: nothing that was finished is lost"
         ) from None
+
+
+def write_pack(folder: Path, mates: Sequence[Path]) -> None:
+    """Say which runs train in one process with a run, before that process starts."""
+    path = folder / PACK
+    if mates:
+        replace_file(path, json.dumps({"with": [str(mate) for mate in mates]}).encode())
+    else:
+        path.unlink(missing_ok=True)
 
 
 def read_order(folder: Path) -> RunOrder | None:

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from assay.execution.confinement import Confinement
 from assay.execution.folder import Kind
+from assay.training.protocol import pack_folders
 
 Started = Callable[[int, int], None]
 Ended = Callable[[int, int | None, str], None]
@@ -46,7 +47,8 @@ class ForkLauncher:
         self._zygote: _ZygoteProcess | None = None
 
     def start(self, run: int, folder: Path, kind: Kind, core: int | None) -> None:
-        self._confinement.hand_over(folder)
+        for each in pack_folders(folder):
+            self._confinement.hand_over(each)
         with self._lock:
             if self._zygote is None:
                 self._zygote = _ZygoteProcess(self._command, self._started, self._ended, self._gone)
@@ -146,7 +148,8 @@ class SpawnLauncher:
 
     def start(self, run: int, folder: Path, kind: Kind, core: int | None) -> None:
         del core  # platforms without fork have no affinity to set
-        self._confinement.hand_over(folder)
+        for each in pack_folders(folder):
+            self._confinement.hand_over(each)
         process = subprocess.Popen(
             self._confinement.command("assay.execution.child", kind, str(folder), self._work[kind]),
             stdin=subprocess.PIPE,

@@ -22,16 +22,18 @@ from assay.execution.folder import (
     prepare_corpus,
     read_result,
     write_order,
+    write_pack,
 )
 from assay.execution.launchers import ForkLauncher, Launcher, SpawnLauncher, describe
 from assay.spec.errors import UserError
+from assay.spec.packing import pack_key
 from assay.spec.protocols import Progress
 from assay.spec.run import Outcome, RunOrder
 
 
 @dataclass(eq=False)
 class _Job:
-    """A run that is queued (no slot) or has a process."""
+    """A run that is queued or has a process, which it may share with others: then the first one has the slot."""
 
     order: RunOrder
     folder: Path
@@ -139,7 +141,7 @@ class LocalExecutor:
             if job is None:
                 return
             job.resubmitted = None
-            if job.slot is None:
+            if not job.process:
                 self._queue.remove(job)
                 self._settle(job, paused(job.folder))
             elif job.ending:
@@ -155,7 +157,7 @@ class LocalExecutor:
             job = self._jobs.get(run_hash)
             if job is None:
                 return
-            if job.slot is None:
+            if not job.process:
                 self._queue.remove(job)
                 del self._jobs[run_hash]
             else:
@@ -165,7 +167,7 @@ class LocalExecutor:
     def progress(self) -> Sequence[Progress]:
         """Where every running training is, by the last line of its `metrics.jsonl`."""
         with self._changed:
-            running = [job for job in self._jobs.values() if job.slot is not None]
+            running = [job for job in self._jobs.values() if job.process]
         found: list[Progress] = []
         for job in running:
             metrics = last_metrics(job.folder)
@@ -212,11 +214,35 @@ class LocalExecutor:
         job.kind, job.steps = kind, result.steps if result else 0
         job.process, job.pid = next(self._numbers), 0
         core = self._cores[job.slot] if self._cores else None
+        if job.order.hardware.packed and kind == "train":
+            write_pack(job.folder, [mate.folder for mate in self._mates(job)])
         self._launcher.start(job.process, job.folder, kind, core)
+
+    def _mates(self, leader: _Job) -> list[_Job]:
+        """Queued runs that can train in the leader's process; they leave the queue and share it from now on.
+
+        What has crashed once goes on alone, so that one bad run cannot take others along twice.
+        """
+        key, found = None if leader.crashes else pack_key(leader.order), list[_Job]()
+        for job in list(self._queue) if key else ():
+            if len(found) + 1 == leader.order.hardware.most_packed:
+                break
+            try:
+                result = read_result(job.folder)
+                fits = pack_key(job.order) == key and next_step(job.order, job.folder) == "train" and not job.crashes
+            except UserError:  # said when its own turn comes
+                continue
+            if fits:
+                self._queue.remove(job)
+                job.kind, job.steps = "train", result.steps if result else 0
+                job.process, job.pid = leader.process, 0
+                found.append(job)
+        return found
 
     def _settle(self, job: _Job, outcome: Outcome | None) -> None:
         """A run is over for now: free its slot, deliver the outcome, and queue it again if it was so ordered."""
         del self._jobs[job.order.run_hash]
+        job.process = 0
         if job.slot is not None:
             self._free.append(job.slot)
         if outcome is not None:
@@ -238,15 +264,20 @@ class LocalExecutor:
     def _on_ended(self, process: int, code: int | None, note: str) -> None:
         try:
             with self._changed:
-                job = next(job for job in self._jobs.values() if job.process == process)
-                self._after(job, code, note)
+                ended = [job for job in self._jobs.values() if job.process == process]
+                assert ended, "a process that nobody started"
+                # One that was asked to stop takes its mates along, which is no fault of theirs.
+                asked = any(job.ending for job in ended)
+                for job in ended:
+                    self._after(job, code, note, asked)
+                self._fill()
         except BaseException as error:  # a listener that died in silence would leave `poll` waiting for ever
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
 
-    def _after(self, job: _Job, code: int | None, note: str) -> None:
-        """Decide what follows a process's end."""
+    def _after(self, job: _Job, code: int | None, note: str, asked: bool) -> None:
+        """Decide what follows a process's end for one of its runs. `asked`: one of them was asked to stop."""
         if code is not None and code < 0:
             end_killed(job.folder, job.pid, job.ending or f"killed by {describe(code)}")
         if job.ending == "cancelled":
@@ -256,15 +287,23 @@ class LocalExecutor:
         if job.ending == "paused":
             outcome = None if trouble else answer(job.order, job.folder, self._weights)
             self._settle(job, outcome or paused(job.folder))
-        elif not trouble:
-            self._go_on(job)
+        elif not trouble or asked:
+            self._again(job)
         else:
             job.crashes += 1
             if job.crashes > 1:
                 what = "training" if job.kind == "train" else "evaluation"
                 self._settle(job, failed(job.folder, f"{what} crashed twice, the last time: {trouble}"))
             else:
-                self._go_on(job)
+                self._again(job)
+
+    def _again(self, job: _Job) -> None:
+        """Go on with a run whose process has ended: in its slot, or, where another one has that, when one is free."""
+        if job.slot is not None:
+            self._go_on(job)
+        else:
+            job.process = 0
+            self._queue.appendleft(job)
 
     def _unusable(self, job: _Job) -> str:
         """Why a process that ended well did not bring the run on; empty if it did."""

@@ -2,6 +2,7 @@
 
 from assay.researchers.acting import effective, of_mixing, resolved, unmet
 from assay.spec.errors import UserError
+from assay.spec.packing import check_packable
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import View
 from assay.spec.recipe import Change, Recipe, changed, difference, is_mixture
@@ -21,6 +22,7 @@ def admissible(view: View, proposal: Proposal) -> str | None:
         check_change(proposal.change, view.config.search, where)
         candidate = changed(view.champion, proposal.change, where)
         _check_mixture(proposal.change, view)
+        check_packable(candidate, view.config.execution.hardware)
         _check_limits(candidate, view)
         _check_realised(candidate, view)
     except UserError as error:

@@ -6,9 +6,12 @@ from assay.spec.run import TrainingResult
 from assay.training.external.command import train_by_command
 from assay.training.external.program import train_by_program
 from assay.training.files import replace_file
+from assay.training.packed import train_pack
 from assay.training.pause import Pause
-from assay.training.protocol import read_order, read_result
+from assay.training.protocol import pack_folders, read_order, read_result
 from assay.training.trainer import train_run
+
+RESULT = "result.json"
 
 
 def train(run_json: Path, pause: Pause | None = None) -> TrainingResult:
@@ -27,14 +30,36 @@ def train(run_json: Path, pause: Pause | None = None) -> TrainingResult:
     if pause is None:
         with Pause() as entered:
             return train(run_json, entered)
-    run_json = run_json.absolute()
-    order, path = read_order(run_json), run_json.parent / "result.json"
+    folder, order = run_json.absolute().parent, read_order(run_json)
+    if order.hardware.packed and not (order.command or order.external):
+        return _train_packed(folder, pause)
+    if earlier := _begin(folder):
+        return earlier
+    trainer = train_by_command if order.command else train_by_program if order.external else train_run
+    result = trainer(order, folder, pause)
+    _write(folder, result)
+    return result
+
+
+def _train_packed(folder: Path, pause: Pause) -> TrainingResult:
+    """Train a run and those that go with it; its own result."""
+    folders = pack_folders(folder)
+    orders = {each: read_order(each / "run.json") for each in folders if _begin(each) is None}
+    for each, result in train_pack(orders, pause).items():
+        _write(each, result)
+    return read_result(folder / RESULT)
+
+
+def _begin(folder: Path) -> TrainingResult | None:
+    """The result of a run that has ended already. One that was paused goes, so that a crash does not pass for it."""
+    path = folder / RESULT
     if path.exists():
         earlier = read_result(path)
         if earlier.status != "paused":
             return earlier
-        path.unlink()  # so that a crash from here on does not pass for a pause
-    trainer = train_by_command if order.command else train_by_program if order.external else train_run
-    result = trainer(order, run_json.parent, pause)
-    replace_file(path, (result.model_dump_json(indent=1) + "\n").encode())
-    return result
+        path.unlink()
+    return None
+
+
+def _write(folder: Path, result: TrainingResult) -> None:
+    replace_file(folder / RESULT, (result.model_dump_json(indent=1) + "\n").encode())

@@ -7,6 +7,8 @@ from typing import Any
 from assay.spec.errors import UserError
 from assay.spec.run import RunOrder, TrainingResult
 
+PACK = "pack.json"
+
 
 def read_order(path: Path) -> RunOrder:
     """Read a run's order. Raises `UserError` naming the file, the key and what was expected."""
@@ -16,6 +18,12 @@ def read_order(path: Path) -> RunOrder:
 def read_result(path: Path) -> TrainingResult:
     """Read how a training ended. Raises `UserError` naming the file, the key and what was expected."""
     return TrainingResult.parse(_read(path), str(path))
+
+
+def pack_folders(folder: Path) -> tuple[Path, ...]:
+    """Folders of the runs that train in one process with a run, its own first: `pack.json`, written by an executor."""
+    path = folder / PACK
+    return (folder, *(Path(name) for name in _read(path)["with"])) if path.exists() else (folder,)
 
 
 def _read(path: Path) -> Any:
