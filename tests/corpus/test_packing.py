@@ -17,6 +17,7 @@ from assay.spec.recipe import Recipe, changed
 from assay.spec.scale import Scale, shape_at
 
 from .helpers import stream, write_folder
+from .test_real_corpora import CORPORA
 
 END = 256
 
@@ -176,3 +177,22 @@ def test_a_document_mask_of_windows_begins_documents_at_ends_of_text(corpus: Pat
     for tokens, numbers in zip(batch.tokens.tolist(), batch.documents.tolist(), strict=True):
         for at in range(1, len(tokens)):
             assert numbers[at] == numbers[at - 1] + (tokens[at] == END)
+
+
+@pytest.mark.skipif(not CORPORA.is_dir(), reason=f"real corpora are missing: no folder {CORPORA}")
+def test_real_documents_are_cut_far_less_than_by_concatenation(tmp_path: Path) -> None:
+    """Questions and answers, mostly shorter than the context: windows cut about every one at the end of a row."""
+    context = 2048
+    manifest = build_corpus(tmp_path, [Source("qa", str(CORPORA / "qa.jsonl.zst"))])
+    text = stream(tmp_path / manifest.id, "qa")
+    ends = np.flatnonzero(text == END) + 1
+    starts = np.concatenate([[0], ends[:-1]])
+    long = (ends - starts) > context
+    packing = packing_of(tmp_path / manifest.id, context)
+    begun = {start: length for _, start, length in packing.pieces_N3.tolist()}
+    cut = [begun[start] != end - start for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+    assert cut == long.tolist()  # none but those that no context holds
+    concatenated = starts // context != (ends - 1) // context
+    assert sum(cut) < 0.5 * concatenated.sum()
+    rows = len(packing.rows_R2) - 1
+    assert rows < 1.01 * -(-len(text) // context)  # of the fewest rows that could hold the text

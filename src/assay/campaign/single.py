@@ -5,6 +5,7 @@ from typing import Any
 
 from assay.campaign.controller import read_metrics
 from assay.campaign.lab import Lab
+from assay.execution.folder import read_result
 from assay.execution.follow import Follow
 from assay.spec.errors import UserError
 from assay.spec.protocols import Progress
@@ -49,4 +50,12 @@ def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Tick) -> di
     assert outcome is not None
     if outcome.status == "failed":
         raise UserError(f"run {digest} failed: {outcome.message}")
-    return {"run": digest, "recipe": recipe.hash, "folder": str(folder), **outcome.model_dump(mode="json")}
+    result = read_result(folder)
+    read = {name: drawn.model_dump() for name, drawn in result.domains.items()} if result else {}
+    return {
+        "run": digest,
+        "recipe": recipe.hash,
+        "folder": str(folder),
+        "read": read,
+        **outcome.model_dump(mode="json"),
+    }

@@ -53,5 +53,8 @@ def train(
         print(f"  score  {facts['score']:.4f} bits per byte")
         for domain, value in facts["domains"].items():
             print(f"    {domain:14} {value:.4f}")
+    if facts["read"]:
+        read = (f"{name} {drawn['tokens']:,} ({drawn['epochs']:.2f} epochs)" for name, drawn in facts["read"].items())
+        print(f"  tokens {', '.join(read)}")
     print(f"  spent  {facts['flops']:.3g} FLOPs, {facts['seconds']:.1f} s, {facts['step_ms']:.1f} ms a step")
     print(f"  files  {facts['folder']}")
