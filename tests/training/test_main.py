@@ -76,8 +76,12 @@ def test_a_last_step_that_breaks_the_weights_has_diverged(tmp_path: Path, corpus
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"model.mlp": "swiglu", "model.position": "rope", "model.qk_norm": True, "model.norm": "rmsnorm"}],
-    ids=["defaults", "more"],
+    [
+        {},
+        {"model.mlp": "swiglu", "model.position": "rope", "model.qk_norm": True, "model.norm": "rmsnorm"},
+        {"model.experts": 16, "model.experts_per_token": 4, "model.value_embeddings": True},
+    ],
+    ids=["defaults", "more", "experts"],
 )
 def test_estimated_memory_is_about_what_training_takes(tmp_path: Path, corpus: Path, change: dict[str, Any]) -> None:
     scale = Scale(name="wide", width=256, depth=4, flops=2e11)

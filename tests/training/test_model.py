@@ -105,8 +105,9 @@ def test_gpt2_small_has_its_published_size(bias: bool, parameters: int) -> None:
     assert sum(p.numel() for p in model.parameters()) == shape.parameters == parameters
 
 
-def test_muon_is_charged_for_its_own_products() -> None:
-    change = {"optimiser.name": "muon", "model.mlp": "swiglu", "model.query_heads_per_kv": 2}
+@pytest.mark.parametrize("more", [{}, {"model.experts": 3, "model.shared_expert": True}], ids=["dense", "experts"])
+def test_muon_is_charged_for_its_own_products(more: dict[str, Any]) -> None:
+    change = {"optimiser.name": "muon", "model.mlp": "swiglu", "model.query_heads_per_kv": 2, **more}
     model, shape = build(change)
     optimisers = load("optimiser", "muon")(model, recipe(change).optimiser)
     tokens = torch.randint(257, (shape.batch, shape.context))

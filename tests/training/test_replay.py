@@ -27,7 +27,16 @@ EVERYTHING = {
     "model.norm": "rmsnorm",
     "model.query_heads_per_kv": 2,
     "model.tied_embeddings": False,
+    "model.window": 8,
+    "model.value_embeddings": True,
+    "model.value_residual": True,
+    "model.x0_residual": True,
+    "model.logit_softcap": 15.0,
+    "model.experts": 4,
+    "model.shared_expert": True,
     "schedule.name": "wsd",
+    "data.packing": "best_fit",
+    "data.document_mask": True,
 }
 AVERAGED = {"schedule.average": 0.4}
 RECIPES = pytest.mark.parametrize("change", [{}, EVERYTHING, AVERAGED], ids=["defaults", "everything", "averaged"])
