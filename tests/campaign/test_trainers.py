@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from assay.campaign.lab import Lab
-from tests.campaign.helpers import assay, of_kind, write_text
+from assay.spec.run import Outcome, RunOrder
+from tests.campaign.helpers import assay, make_lab, of_kind, proposal, simulate, simulated, write_text
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "trainers"
 LADDER = "".join(
@@ -106,3 +107,22 @@ def test_a_dry_run_says_what_would_happen_and_what_went_wrong(tmp_path: Path) ->
     done = assay("trainer", "check", path)
     assert done.returncode == 1
     assert "has no JSON object with 'n' and 'loss' and 'lr'; its last line is:" in done.stdout
+
+
+def test_a_certificate_says_whose_scores_it_rests_on(tmp_path: Path, corpora: Path) -> None:
+    lab = make_lab(tmp_path / "lab", corpora)
+    lab.store.post("propose", proposal({"data.batch": 2}))
+
+    def outcome(order: RunOrder) -> Outcome:
+        found = simulated(order)
+        better = 0.9 if order.run.recipe.data.batch == 2 else 1.0  # a clear gain
+        score = None if found.score is None else better * found.score
+        return found.model_copy(update={"self_reported": ("score",), "score": score})
+
+    simulate(lab, "100runs", outcome)
+    certificates = [g.certificate for g in lab.campaign().generations if g.certificate]
+    assert certificates
+    for certificate in certificates:
+        assert (certificate.vault, certificate.self_reported) == ("advisory", ("score",))
+        assert "the trainer's own evaluation command" in certificate.vault_reason
+        assert "scores come from the trainer's own evaluation command" in certificate.verdict.reasons
