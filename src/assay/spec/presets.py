@@ -7,6 +7,9 @@ have settled on (https://github.com/KellerJordan/modded-nanogpt), as far as it h
 were tuned lightly, at 1M parameters and 1M tokens, on a seed that no reported comparison uses; how it compares with
 nanoGPT at equal tokens is in `benchmarks/RESULTS.md`.
 
+Its batch of 4,096 tokens is meant for runs of hundreds of steps and more. Runs of the default ladder are shorter: there
+it needs `data.batch = 3`, as many tokens a step as nanoGPT's.
+
 To add one, give it an entry here; what a name stands for never changes, since people write names down.
 """
 
