@@ -4,6 +4,7 @@ from pathlib import Path
 
 from assay.spec.run import RunOrder, TrainingResult
 from assay.training import environment
+from assay.training.memory import explained
 from assay.training.objective import objective
 from assay.training.pause import Pause
 from assay.training.steps import Steps
@@ -13,10 +14,10 @@ def train_run(order: RunOrder, folder: Path, pause: Pause) -> TrainingResult:
     """Train, from the newest checkpoint in `folder` on, until the end, a pause or divergence.
 
     Raises:
-        UserError: the recipe, the corpus, the disk or another run's checkpoint stands in the way.
+        UserError: the recipe, the corpus, the disk, the memory or another run's checkpoint stands in the way.
     """
     environment.prepare()
-    with Steps(order, folder) as steps:
+    with explained(order), Steps(order, folder) as steps:
         while steps.left and not pause.requested:
             batch = steps.begin()
             losses = objective(steps.state.model, batch, steps.recipe)

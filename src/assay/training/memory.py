@@ -1,0 +1,48 @@
+"""Running out of memory, in a sentence that says what would fit."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import torch
+
+from assay.spec.errors import UserError
+from assay.spec.memory import what_fits
+from assay.spec.run import RunOrder
+from assay.spec.scale import shape_at
+
+_CONTAINER = Path("/sys/fs/cgroup")
+
+
+def available_mb(device: str = "cpu") -> float:
+    """Memory that this process could still get: of the device, or of machine, container and its own limit."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[0] / 1e6
+    found = [float(psutil.virtual_memory().available)]
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY:
+        found.append(limit - psutil.Process().memory_info().vms)
+    with suppress(OSError, ValueError):  # no container, or one without a limit ("max")
+        found.append(int((_CONTAINER / "memory.max").read_text()) - int((_CONTAINER / "memory.current").read_text()))
+    return max(0.0, min(found)) / 1e6
+
+
+@contextmanager
+def explained(order: RunOrder) -> Iterator[None]:
+    """Turn running out of memory while `order` is trained into a `UserError` that says what would fit."""
+    have = available_mb(order.hardware.device)
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _is_about_memory(error):
+            raise
+        recipe = order.run.recipe
+        shape = shape_at(recipe, order.run.scale, order.vocab)
+        raise UserError(f"out of memory: {what_fits(recipe, shape, have)}") from error
+
+
+def _is_about_memory(error: RuntimeError) -> bool:
+    """PyTorch's allocator for processors has no exception of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
