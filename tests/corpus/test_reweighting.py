@@ -51,7 +51,7 @@ def test_weights_follow_speed_within_the_mixture() -> None:
     assert run(losses, rows).weights(mixture) == pytest.approx(KEPT * mixture + (1 - KEPT) * wanted)
     assert run(losses, rows, strength=1000.0).weights(mixture) == pytest.approx(KEPT * mixture + [1 - KEPT, 0.0])
     assert run(losses, rows).weights(np.array([0.0, 1.0])).tolist() == [0.0, 1.0]
-    rising = {name: list(range(100)) for name in NAMES}
+    rising = {name: [float(step) for step in range(100)] for name in NAMES}
     assert run(rising, rows).weights(mixture).tolist() == mixture.tolist()
     assert run({"fast": [5.0] * 5, "slow": [4.0] * 5}, rows[:5]).weights(mixture).tolist() == mixture.tolist()
 

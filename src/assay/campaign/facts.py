@@ -12,7 +12,7 @@ from assay.campaign.history import Campaign
 from assay.campaign.lab import Lab
 from assay.campaign.summary import calibration, domain_effects, smallest_effects, totals
 from assay.spec.recipe import difference
-from assay.spec.scale import shape_at
+from assay.spec.scale import Scale, Shape, shape_at
 from assay.spec.verdict import Certificate, Evidence, Generation, Size, Verdict
 
 #: Points of a loss curve in a report; more cannot be seen.
@@ -162,17 +162,7 @@ def facts(lab: Lab) -> dict[str, Any]:
                 }
                 for name, domain in manifest.domains.items()
             },
-            "ladder": [
-                {
-                    "name": scale.name,
-                    "flops": scale.flops,
-                    **shape_at(lab.config.start, scale, manifest.vocab).model_dump(
-                        include={"width", "depth", "parameters", "steps"}
-                    ),
-                    "tokens": shape_at(lab.config.start, scale, manifest.vocab).tokens,
-                }
-                for scale in lab.config.ladder
-            ],
+            "ladder": [_rung(scale, shape_at(lab.config.start, scale, manifest.vocab)) for scale in lab.config.ladder],
         },
         "totals": totals(generations),
         "generations": generations,
@@ -222,6 +212,13 @@ def facts(lab: Lab) -> dict[str, Any]:
             "time": entries[-1].time if entries else "",
         },
     }
+
+
+def _rung(scale: Scale, shape: Shape) -> dict[str, Any]:
+    return {
+        "name": scale.name, "flops": scale.flops, "width": shape.width, "depth": shape.depth,
+        "parameters": shape.parameters, "steps": shape.steps, "tokens": shape.tokens,
+    }  # fmt: skip
 
 
 def _generation(campaign: Campaign, generation: Generation) -> dict[str, Any]:
