@@ -24,6 +24,7 @@ transformers = pytest.importorskip(
 )
 
 LLAMA = {"model.position": "rope", "model.norm": "rmsnorm", "model.mlp": "swiglu"}
+ROPE = {"model.position": "rope", "model.mlp": "relu2"}
 MUP = {"transfer": "mup", "base_width": 16, "base_depth": 2}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "defaults": ("GPT-2", {}),
@@ -41,6 +42,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "qk_norm and windows": ("Qwen3", {**LLAMA, "model.qk_norm": True, "model.window": 5, "model.full_every": 3}),
     "windows": ("SmolLM3", {**LLAMA, "model.window": 5}),
     "some layers without positions": ("SmolLM3", {**LLAMA, "model.nope_every": 2, "model.query_heads_per_kv": 4}),
+    "relu2 with RMSNorm": ("Arcee", {**ROPE, "model.norm": "rmsnorm", "model.query_heads_per_kv": 2, **MUP}),
+    "relu2 with qk_norm": ("Apertus", {**ROPE, "model.norm": "rmsnorm_plain", "model.qk_norm": True}),
+    "relu2 with LayerNorm": ("Nemotron", {**ROPE, "model.bias": True, "model.rope_base": 500.0, **MUP}),
+    "GELU with LayerNorm": ("Nemotron", {**ROPE, "model.mlp": "gelu", "model.tied_embeddings": False}),
     "no positions": ("SmolLM3", {**LLAMA, "model.position": "none", "model.bias": True}),
 }  # fmt: skip
 

@@ -19,8 +19,8 @@ def export(
     """Write a trained run in the format of other programs. assay export [LAB] RUN
 
     A run is named by the beginning of its hash, or by its folder. The format hf is a folder with weights, configuration
-    and tokenizer that Hugging Face's transformers loads as GPT-2, Llama, Qwen3 or SmolLM3, with equal logits. A recipe
-    with an option that none of these has is refused, and the option named.
+    and tokenizer that Hugging Face's transformers loads, as GPT-2, Llama or one of Llama's kin, with equal logits. A
+    recipe with an option that none of them has is refused, and the option named.
 
     Examples:
 

@@ -16,12 +16,12 @@ from assay.spec.scale import shape_at
 from assay.training.export import Exported
 from assay.training.export.family import Family
 from assay.training.export.gpt2 import GPT2
-from assay.training.export.llama import LLAMA, QWEN3, SMOLLM3
+from assay.training.export.llama import APERTUS, ARCEE, LLAMA, NEMOTRON, QWEN3, SMOLLM3
 from assay.training.export.tokenizer import tokenizer_files
 from assay.training.files import clear_when_full, replace_file
 from assay.training.restore import load_model
 
-FAMILIES = (GPT2, LLAMA, QWEN3, SMOLLM3)
+FAMILIES = (GPT2, LLAMA, QWEN3, SMOLLM3, ARCEE, APERTUS, NEMOTRON)
 
 
 def family_of(model: Model) -> Family:

@@ -1,7 +1,8 @@
 """Recipes that Hugging Face's Llama computes, and its kin: RoPE (or none), RMSNorm, SwiGLU, grouped-query attention.
 
-Qwen3 is Llama with norms on queries and keys, SmolLM3 with layers that have no positions; both may have windows. The
-gains that they have and a recipe has not are ones.
+Qwen3 is Llama with norms on queries and keys, SmolLM3 with layers that have no positions; both may have windows. Arcee
+is Llama with an MLP without a gate, Apertus that with norms on queries and keys, Nemotron that with LayerNorm. Gains
+that they have and a recipe has not are ones.
 """
 
 from typing import Any
@@ -53,31 +54,51 @@ def smollm3_config(shape: Shape, model: Model) -> dict[str, Any]:
     )
 
 
-def weights(own: Weights, shape: Shape, model: Model) -> Weights:
+def _ungated(shape: Shape, model: Model, name: str) -> dict[str, Any]:
+    named = {"model_type": name.lower(), "architectures": [f"{name}ForCausalLM"], "hidden_act": model.mlp}
+    return llama_config(shape, model) | named
+
+
+def arcee_config(shape: Shape, model: Model) -> dict[str, Any]:
+    return _ungated(shape, model, "Arcee")
+
+
+def apertus_config(shape: Shape, model: Model) -> dict[str, Any]:
+    return _ungated(shape, model, "Apertus")
+
+
+def nemotron_config(shape: Shape, model: Model) -> dict[str, Any]:
+    """Rotates half of each head unless told otherwise."""
+    whole = {"rope_type": "default", "rope_theta": model.rope_base, "partial_rotary_factor": 1.0}
+    return _ungated(shape, model, "Nemotron") | {
+        "norm_eps": EPSILON, "partial_rotary_factor": 1.0, "rope_parameters": whole
+    }  # fmt: skip
+
+
+NORMS = {"attention_norm": "input_layernorm", "mlp_norm": "post_attention_layernorm"}
+
+
+def weights(own: Weights, shape: Shape, model: Model, norms: dict[str, str] = NORMS) -> Weights:
     """Stacked maps come apart; pairs of RoPE are (i, i + D/2) on both sides, so that rows keep their order."""
     ones = torch.ones(shape.width)
     own = folded(own, shape, {"final_norm.weight": own.get("final_norm.weight", ones)})
     found = {"model.embed_tokens.weight": own["embedding.weight"], "model.norm.weight": own["final_norm.weight"]}
     kv_width = shape.kv_heads * shape.head_dim
+    gate = ["mlp.gate_proj"] if model.mlp == "swiglu" else []
     stacked = {
-        "attention.qkv": (
-            ("self_attn.q_proj", shape.width),
-            ("self_attn.k_proj", kv_width),
-            ("self_attn.v_proj", kv_width),
-        ),
-        "attention.out": (("self_attn.o_proj", shape.width),),
-        "mlp.up": (("mlp.gate_proj", shape.mlp_hidden), ("mlp.up_proj", shape.mlp_hidden)),
-        "mlp.down": (("mlp.down_proj", shape.width),),
+        "attention.qkv": {"self_attn.q_proj": shape.width, "self_attn.k_proj": kv_width, "self_attn.v_proj": kv_width},
+        "attention.out": {"self_attn.o_proj": shape.width},
+        "mlp.up": dict.fromkeys([*gate, "mlp.up_proj"], shape.mlp_hidden),
+        "mlp.down": {"mlp.down_proj": shape.width},
     }
     for layer in range(shape.depth):
         here, there = f"layers.{layer}", f"model.layers.{layer}"
-        for name, other in {"attention_norm": "input_layernorm", "mlp_norm": "post_attention_layernorm"}.items():
+        for name, other in norms.items():
             found[f"{there}.{other}.weight"] = own.get(f"{here}.{name}.weight", ones)
-        for name, maps in stacked.items():
-            rows = [count for _, count in maps]
+        for name, rows in stacked.items():
             for part in ("weight", "bias") if model.bias else ("weight",):
-                pieces = own[f"{here}.{name}.{part}"].split(rows)
-                found |= {f"{there}.{other}.{part}": piece for (other, _), piece in zip(maps, pieces, strict=True)}
+                pieces = own[f"{here}.{name}.{part}"].split(list(rows.values()))
+                found |= {f"{there}.{other}.{part}": piece for other, piece in zip(rows, pieces, strict=True)}
         if model.qk_norm:
             for name in ("q_norm", "k_norm"):
                 found[f"{there}.self_attn.{name}.weight"] = torch.ones(shape.head_dim)
@@ -86,16 +107,39 @@ def weights(own: Weights, shape: Shape, model: Model) -> Weights:
     return found
 
 
-_COMMON = (one_of("norm", "rmsnorm", "rmsnorm_plain"), one_of("mlp", "swiglu"), *NOWHERE)
+def apertus_weights(own: Weights, shape: Shape, model: Model) -> Weights:
+    names = {"attention_norm": "attention_layernorm", "mlp_norm": "feedforward_layernorm"}
+    return weights(own, shape, model, names)
 
-LLAMA = Family(
-    "Llama",
-    (one_of("position", "rope"), off("nope_every"), off("qk_norm"), off("window"), *_COMMON),
-    llama_config, weights,
+
+def nemotron_weights(own: Weights, shape: Shape, model: Model) -> Weights:
+    """Its LayerNorm adds 1 to the gain, and always has a bias."""
+    found, zeros = weights(own, shape, model), torch.zeros(shape.width)
+    places = {"model.norm": own.get("final_norm.bias", zeros) * shape.transfer.logits} | {
+        f"model.layers.{layer}.{other}": own.get(f"layers.{layer}.{name}.bias", zeros)
+        for layer in range(shape.depth)
+        for name, other in NORMS.items()
+    }
+    for place, bias in places.items():
+        found |= {f"{place}.weight": found[f"{place}.weight"] - 1, f"{place}.bias": bias}
+    return found
+
+
+_HERE = (one_of("norm", "rmsnorm", "rmsnorm_plain"), *NOWHERE)
+_ROPE = (one_of("position", "rope"), off("nope_every"))
+_GATED, _UNGATED = one_of("mlp", "swiglu"), one_of("mlp", "gelu", "relu2")
+
+LLAMA = Family("Llama", (*_ROPE, off("qk_norm"), off("window"), _GATED, *_HERE), llama_config, weights)
+QWEN3 = Family("Qwen3", (*_ROPE, one_of("qk_norm", True), off("bias"), _GATED, *_HERE), qwen3_config, weights)
+SMOLLM3 = Family(
+    "SmolLM3", (one_of("position", "rope", "none"), off("qk_norm"), _GATED, *_HERE), smollm3_config, weights
 )  # fmt: skip
-QWEN3 = Family(
-    "Qwen3",
-    (one_of("position", "rope"), off("nope_every"), one_of("qk_norm", True), off("bias"), *_COMMON),
-    qwen3_config, weights,
+ARCEE = Family("Arcee", (*_ROPE, off("qk_norm"), off("window"), _UNGATED, *_HERE), arcee_config, weights)
+APERTUS = Family(
+    "Apertus", (*_ROPE, one_of("qk_norm", True), off("window"), off("bias"), _UNGATED, *_HERE),
+    apertus_config, apertus_weights,
 )  # fmt: skip
-SMOLLM3 = Family("SmolLM3", (one_of("position", "rope", "none"), off("qk_norm"), *_COMMON), smollm3_config, weights)
+NEMOTRON = Family(
+    "Nemotron", (*_ROPE, off("qk_norm"), off("window"), _UNGATED, one_of("norm", "layernorm"), *NOWHERE),
+    nemotron_config, nemotron_weights,
+)  # fmt: skip
