@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from assay.execution.attempts import read_attempts
-from assay.execution.folder import read_scores
+from assay.execution.folder import prepare_corpus, read_scores
 from assay.execution.local import LocalExecutor
 from assay.spec.recipe import Recipe, changed
 from assay.spec.run import Run, RunOrder, Seed
@@ -38,6 +38,16 @@ def real_order(corpus: Path) -> RunOrder:
     scale = Scale(name="tiny", width=16, depth=1, flops=1.5e9)
     run = Run(recipe=recipe, scale=scale, seed=Seed(init=1, data=2), corpus="tiny", trainer="test")
     return RunOrder(run=run, run_hash=run.hash, corpus_dir=str(corpus), vocab=257, checkpoint_seconds=0.05)
+
+
+def test_the_corpus_is_packed_where_runs_are_ordered(corpus: Path) -> None:
+    """Confined runs may not write beside it, so that each would pack it again."""
+    order = real_order(corpus)
+    prepare_corpus(order)
+    assert not list(corpus.glob("packed-*"))
+    recipe = changed(order.run.recipe, {"data.packing": "best_fit"})
+    prepare_corpus(order.model_copy(update={"run": order.run.model_copy(update={"recipe": recipe})}))
+    assert [path.name for path in corpus.glob("packed-*")] == ["packed-16.npy"]
 
 
 def test_killed_paused_and_resumed_is_the_same_run_to_the_last_bit(
