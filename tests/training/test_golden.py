@@ -28,14 +28,28 @@ MODERN = {
     "model.position": "rope", "model.norm": "rmsnorm", "model.qk_norm": True, "model.mlp": "relu2",
     "model.tied_embeddings": False, "schedule.name": "linear", "schedule.final": 0.0,
 }  # fmt: skip
+# fmt: off
 RECIPES: dict[str, dict[str, Any]] = {
     "nanogpt": {},
     "modern": MODERN,
     "muon": MODERN | {"optimiser.name": "muon", "schedule.name": "wsd"},
     "grouped-swiglu": {"model.query_heads_per_kv": 2, "model.mlp": "swiglu", "model.bias": True},
     "soap": {"optimiser.name": "soap", "optimiser.soap_every": 5, "schedule.name": "sqrt"},
-    "schedule-free": {"optimiser.name": "schedule_free", "schedule.name": "constant", "optimiser.lr": 3e-3},
+    "experts": {
+        "model.experts": 4, "model.shared_expert": True, "model.mlp": "swiglu", "model.norm_place": "sandwich",
+        "model.logit_softcap": 15.0, "optimiser.z_loss": 1e-4,
+    },
+    "documents": {
+        "data.packing": "best_fit", "data.document_mask": True, "model.position": "rope", "model.window": 8,
+        "model.value_residual": True, "model.x0_residual": True, "model.value_embeddings": True,
+        "data.batch_warmup": 0.2, "data.reweight": 1.0,
+    },
+    "schedule-free": {
+        "optimiser.name": "schedule_free", "schedule.name": "constant", "optimiser.lr": 3e-3,
+        "optimiser.cautious_decay": True, "transfer": "mup", "base_width": 16,
+    },
 }
+# fmt: on
 
 
 def curve(change: dict[str, Any], corpus: Path, folder: Path) -> list[float]:

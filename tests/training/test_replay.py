@@ -38,8 +38,19 @@ EVERYTHING = {
     "data.packing": "best_fit",
     "data.document_mask": True,
 }
+STATEFUL = {  # what carries something from step to step besides weights and moments
+    "model.experts": 4,
+    "optimiser.name": "soap",
+    "optimiser.soap_every": 3,
+    "data.packing": "best_fit",
+    "data.document_mask": True,
+    "data.batch_warmup": 0.3,
+    "data.reweight": 1.0,
+}
 AVERAGED = {"schedule.average": 0.4}
-RECIPES = pytest.mark.parametrize("change", [{}, EVERYTHING, AVERAGED], ids=["defaults", "everything", "averaged"])
+RECIPES = pytest.mark.parametrize(
+    "change", [{}, EVERYTHING, AVERAGED, STATEFUL], ids=["defaults", "everything", "averaged", "stateful"]
+)
 SCALE = Scale(name="replay", width=32, depth=2, flops=3e9)
 
 

@@ -156,11 +156,13 @@ def _warm_up() -> None:
     Setting torch up alone imports 800 modules and takes a second. It starts no thread, so forking stays safe.
     """
     from assay.training.environment import prepare
+    from assay.training.peak import peak_flops
 
     for kind in ("optimiser", "schedule"):
         for name in names(kind):
             load(kind, name)
     prepare()
+    peak_flops()
 
 
 def main(

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from assay.training.peak import peak_flops
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
@@ -38,6 +40,7 @@ def describe() -> dict[str, str]:
         "platform": platform.platform(),
         "device": f"cpu: {_processor()}",
         "threads": str(torch.get_num_threads()),
+        "peak": f"{peak_flops() / 1e9:.0f} GFLOP/s, measured: fp32 matrix product on one thread",
     }
 
 

@@ -49,7 +49,7 @@ class Saver:
         """Save a checkpoint of `state["step"]` steps. Returns once everything is copied, and the one before written.
 
         Args:
-            state: plain data for `state.json`; not changed afterwards.
+            state: plain data for `state.json`.
             tensors: file name → named tensors.
             last: the run ends with this one: of the others only milestones are kept.
             first: called by the thread before anything is visible; what it waits for is on disk before the checkpoint.
@@ -62,7 +62,8 @@ class Saver:
             if name not in self._snapshots or not self._snapshots[name].fits(named):
                 self._snapshots[name] = Snapshot(named)
             self._snapshots[name].take(named)
-        self._thread = threading.Thread(target=self._work, args=(state, tuple(tensors), last, first))
+        text = (json.dumps(state) + "\n").encode()  # now: what it refers to goes on changing
+        self._thread = threading.Thread(target=self._work, args=(state["step"], text, tuple(tensors), last, first))
         self._thread.start()
 
     def wait(self) -> None:
@@ -74,19 +75,19 @@ class Saver:
             error, self._error = self._error, None
             raise error
 
-    def _work(self, state: dict[str, Any], names: tuple[str, ...], last: bool, first: Callable[[], None]) -> None:
+    def _work(self, step: int, state: bytes, names: tuple[str, ...], last: bool, first: Callable[[], None]) -> None:
         try:
             first()
-            self._write(state, names)
-            self._prune(state["step"], last)
+            self._write(step, state, names)
+            self._prune(step, last)
         except BaseException as error:  # raised again by `wait`, where somebody hears it
             self._error = error
 
-    def _write(self, state: dict[str, Any], names: tuple[str, ...]) -> None:
-        target = self._folder / _name(state["step"])
+    def _write(self, step: int, state: bytes, names: tuple[str, ...]) -> None:
+        target = self._folder / _name(step)
         temporary = self._folder / f".tmp-{target.name}"
         files = {name: self._snapshots[name].parts() for name in names}
-        files[STATE] = (memoryview((json.dumps(state, indent=1) + "\n").encode()),)
+        files[STATE] = (memoryview(state),)
         shutil.rmtree(temporary, ignore_errors=True)
         try:
             with clear_when_full(temporary):

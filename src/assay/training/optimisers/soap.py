@@ -75,7 +75,9 @@ class Soap(torch.optim.Optimizer):
         """State of a map (r, c) after its first gradient: covariances (r, r) and (c, c), their bases, two moments."""
         state[at + "rows"] = (1 - self.covariance_beta) * (gradient @ gradient.mT)
         state[at + "columns"] = (1 - self.covariance_beta) * (gradient.mT @ gradient)
-        state[at + "left"], state[at + "right"] = eigenbasis(state[at + "rows"]), eigenbasis(state[at + "columns"])
+        # `eigh` stores by columns; checkpoints store by rows, and products round as memory lies.
+        for side, covariance in (("left", "rows"), ("right", "columns")):
+            state[at + side] = eigenbasis(state[at + covariance]).contiguous()
         state[at + "mean"], state[at + "square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
 
     def _update(
