@@ -47,10 +47,7 @@ STATEFUL = {  # what carries something from step to step besides weights and mom
     "data.batch_warmup": 0.3,
     "data.reweight": 1.0,
 }
-AVERAGED = {"schedule.average": 0.4}
-RECIPES = pytest.mark.parametrize(
-    "change", [{}, EVERYTHING, AVERAGED, STATEFUL], ids=["defaults", "everything", "averaged", "stateful"]
-)
+RECIPES = pytest.mark.parametrize("change", [{}, EVERYTHING, STATEFUL], ids=["defaults", "everything", "stateful"])
 SCALE = Scale(name="replay", width=32, depth=2, flops=3e9)
 
 

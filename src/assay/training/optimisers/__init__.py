@@ -4,9 +4,10 @@ An optimiser is a function `build(model: GPT, settings: spec.recipe.Optimiser, t
 tuple[torch.optim.Optimizer, ...]` whose parameter groups together hold every parameter once, each group with its peak
 learning rate as `lr`. `groups.groups` makes them from the recipe's constants for embeddings, head and vectors and from
 what follows from the model's size. Before each step the trainer multiplies every peak by the schedule's factor.
-Whatever has to survive a pause lives in `optimizer.state[parameter]` as contiguous tensors of 32-bit floats; the trainer saves and
-restores it. Updates must be deterministic. An optimiser that trains at other weights than those to be judged has a
-method `evaluation_weights() -> dict[Parameter, Tensor]` beside PyTorch's; a finished run's checkpoint holds those.
+Whatever has to survive a pause lives in `optimizer.state[parameter]` as contiguous tensors of 32-bit floats; the
+trainer saves and restores it. Updates must be deterministic. An optimiser that trains at other weights than those to be
+judged has a method `evaluation_weights() -> dict[Parameter, Tensor]` beside PyTorch's; a finished run's checkpoint
+holds those.
 
 To add one, for example plain momentum:
 
