@@ -116,10 +116,10 @@ def medians(found: dict[str, list[float]]) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in found.items()}
 
 
-def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
-    """Student's interval of a mean; not a number where there are fewer than two values."""
+def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
+    """Student's interval of a mean; None where there are fewer than two values."""
     if len(values) < 2:
-        return float("nan"), float("nan")
+        return None
     from scipy import stats
 
     half = stats.t.ppf((1 + level) / 2, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5

@@ -226,17 +226,16 @@ def summarise(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return summary
 
 
-def report(summary: Sequence[dict[str, Any]]) -> str:
-    """The comparison as a table."""
+def report(summary: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]]) -> str:
+    """The comparison as a table, and with what its runs were made."""
     lines: list[list[str]] = []
     for row in summary:
-        low, high = row["interval"]
         parameters = " / ".join(f"{row['parameters'][arm]:,}" for arm in ARMS)
         lines.append(
             [
                 row["size"], parameters, f"{row['tokens']:,}", f"{len(row['seeds'])} of {row['wanted']}",
                 f"{row['nanogpt']:.4f}", f"{row['assay']:.4f}", f"{row['lower_percent']:.2f}%",
-                "needs two seeds" if math.isnan(low) else f"{low:.2f}% to {high:.2f}%",
+                "{:.2f}% to {:.2f}%".format(*row["interval"]) if row["interval"] else "needs two seeds",
             ]
         )  # fmt: skip
     head = [
@@ -249,7 +248,21 @@ def report(summary: Sequence[dict[str, Any]]) -> str:
         "lower by",
         "95%",
     ]
-    return table(head, lines)
+    return f"{table(head, lines)}\n\n{_made_with(found)}"
+
+
+def _made_with(found: Sequence[dict[str, Any]]) -> str:
+    if not found:
+        return "No runs yet."
+
+    def each(key: str, arm: str = "") -> str:
+        return ", ".join(sorted({row[key] for row in found if arm in ("", row["arm"])})) or "none"
+
+    days = sorted({row["finished"][:10] for row in found})
+    return (
+        f"Runs of {' to '.join(sorted({days[0], days[-1]}))}, torch {each('torch')}, nanoGPT {each('commit', 'nanogpt')}, "
+        f"assay {each('commit', 'assay')}. Intervals: Student's, over pairs of seeds."
+    )
 
 
 def measure(options: Options) -> tuple[dict[str, Any], str]:
@@ -260,5 +273,6 @@ def measure(options: Options) -> tuple[dict[str, Any], str]:
     wanted = [size for size in sizes if not options.sizes or size.name in options.sizes]
     if not options.as_is:
         train_all(options, work, wanted, options.arms or ARMS)
-    summary = summarise(rows(work / "runs.jsonl"))
-    return {"pairs": summary, "runs": rows(work / "runs.jsonl")}, report(summary)
+    found = rows(work / "runs.jsonl")
+    summary = summarise(found)
+    return {"pairs": summary, "runs": found}, report(summary, found)
