@@ -260,8 +260,9 @@ def _made_with(found: Sequence[dict[str, Any]]) -> str:
 
     days = sorted({row["finished"][:10] for row in found})
     return (
-        f"Runs of {' to '.join(sorted({days[0], days[-1]}))}, torch {each('torch')}, nanoGPT {each('commit', 'nanogpt')}, "
-        f"assay {each('commit', 'assay')}. Intervals: Student's, over pairs of seeds."
+        f"Runs of {' to '.join(sorted({days[0], days[-1]}))}, torch {each('torch')}, "
+        f"nanoGPT {each('commit', 'nanogpt')}, assay {each('commit', 'assay')}. "
+        "Intervals: Student's, over pairs of seeds."
     )
 
 
