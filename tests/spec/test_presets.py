@@ -12,8 +12,10 @@ from assay.spec.recipe import Recipe
 from assay.spec.scale import Scale, shape_at
 
 
-def test_nanogpt_is_generation_0() -> None:
+def test_names_keep_their_meaning() -> None:
+    """Hashes as they were when each name was given."""
     assert PRESETS["nanogpt"].hash == Recipe().hash == "44136fa355b3678a"
+    assert PRESETS["reference"].hash == "0cab5bab11e974bb"
 
 
 @pytest.mark.parametrize("name", PRESETS)
