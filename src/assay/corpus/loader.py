@@ -108,11 +108,11 @@ class Loader:
         uniform_B2 = self._uniforms.take(whole)
         domain_B = self._stages.choose(first, uniform_B2[:, 0], self._reweighting)
         place_B = self._rows.pick(domain_B, uniform_B2[:, 1], self._sequences_D)
-        size_B = self._rows.sizes(domain_B, place_B)
         self._drawn_D = np.bincount(domain_B, minlength=len(self.domains))
         self._sequences_D = self._sequences_D + self._drawn_D
-        self._tokens_D = self._tokens_D + np.bincount(domain_B, size_B, len(self.domains)).astype(np.int64)
-        self.batch_tokens = int(size_B.sum())
+        targets_D = self._rows.targets(self._drawn_D, domain_B, place_B)
+        self._tokens_D = self._tokens_D + targets_D
+        self.batch_tokens = int(targets_D.sum())
         self._step += 1
         mine = slice(self._rank * whole // self._world, (self._rank + 1) * whole // self._world)
         tokens_BT, targets_BT, begins_BT = self._rows.read(domain_B[mine], place_B[mine])

@@ -45,9 +45,10 @@ class PackedRows:
             rows.append(begin + int(self._order(domain, epoch)[place]))
         return np.array(rows)
 
-    def sizes(self, _domain_B: np.ndarray, row_B: np.ndarray) -> np.ndarray:
-        """Targets of each sequence that are not padding."""
-        return self._packing.rows_R2[row_B + 1, 1] - self._packing.rows_R2[row_B, 1]
+    def targets(self, drawn_D: np.ndarray, domain_B: np.ndarray, row_B: np.ndarray) -> np.ndarray:
+        """(D,) targets by domain that are not padding."""
+        size_B = self._packing.rows_R2[row_B + 1, 1] - self._packing.rows_R2[row_B, 1]
+        return np.bincount(domain_B, size_B, len(drawn_D)).astype(np.int64)
 
     def read(self, domain_B: np.ndarray, row_B: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Inputs, targets and where documents begin, each (B, T). Padding begins a document of its own."""

@@ -11,6 +11,7 @@ from assay.spec.recipe import Data
 
 _WORDS = 4  # 64-bit words that Philox makes for each value of its counter
 _UNIT = 2.0**-53
+_AHEAD = 1024  # sequences whose numbers are made at once, since making those of a few takes as long
 
 
 class Uniforms:
@@ -22,11 +23,16 @@ class Uniforms:
 
     def __init__(self, seed: int, first: int) -> None:
         self._generator = np.random.Philox(key=seed, counter=first)
+        self._ready = np.empty((0, 2))
 
     def take(self, count: int) -> np.ndarray:
         """Those of the next sequences, (count, 2)."""
-        words_BW = self._generator.random_raw(_WORDS * count).reshape(count, _WORDS)
-        return (words_BW[:, :2] >> np.uint64(11)) * _UNIT
+        if len(self._ready) < count:
+            made = max(count, _AHEAD)
+            words_BW = self._generator.random_raw(_WORDS * made).reshape(made, _WORDS)
+            self._ready = np.concatenate([self._ready, (words_BW[:, :2] >> np.uint64(11)) * _UNIT])
+        taken, self._ready = self._ready[:count], self._ready[count:]
+        return taken
 
 
 class Choice:
@@ -79,6 +85,8 @@ class Stages:
 
     def choose(self, first: int, uniform_B: np.ndarray, reweighting: Reweighting | None) -> np.ndarray:
         """Index into `domains` for each of the sequences from number `first` on, given a number in [0, 1) for each."""
+        if len(self._choices) == 1 and not reweighting:
+            return self._choices[0](uniform_B)
         domain_B = np.empty(len(uniform_B), dtype=np.int64)
         for stage, rows in self._parts(first, len(uniform_B)):
             choice = Choice(reweighting.weights(self.weights[stage])) if reweighting else self._choices[stage]

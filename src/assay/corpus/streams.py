@@ -21,7 +21,10 @@ class Stream:
 
     def read(self, start: int, into_T: np.ndarray) -> None:
         """Copy tokens from `start` on, across shard borders."""
-        index = int(np.searchsorted(self._ends, start, side="right")) if len(self.shards) > 1 else 0
+        if len(self.shards) == 1:
+            into_T[:] = self.shards[0][start : start + len(into_T)]
+            return
+        index = int(np.searchsorted(self._ends, start, side="right"))
         filled = 0
         while filled < len(into_T):
             shard = self.shards[index]

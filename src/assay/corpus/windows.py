@@ -16,9 +16,9 @@ class Windows:
         """First token of each window: a place in its domain, chosen by a number in [0, 1)."""
         return (uniform_B * self._places_D[domain_B]).astype(np.int64)
 
-    def sizes(self, _domain_B: np.ndarray, start_B: np.ndarray) -> np.ndarray:
-        """Targets of each sequence."""
-        return np.full(len(start_B), self._context)
+    def targets(self, drawn_D: np.ndarray, _domain_B: np.ndarray, _start_B: np.ndarray) -> np.ndarray:
+        """(D,) targets by domain, of which so many sequences were drawn."""
+        return self._context * drawn_D
 
     def read(self, domain_B: np.ndarray, start_B: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Inputs, targets and where documents begin, each (B, T).
