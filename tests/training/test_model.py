@@ -12,10 +12,11 @@ from assay.spec.errors import UserError
 from assay.spec.recipe import Recipe, changed
 from assay.spec.registry import load
 from assay.spec.scale import Scale, Shape, matrices, shape_at
+from assay.training.kernels.heads import rotate
 from assay.training.model import GPT
 from assay.training.model.attention import Attention, Pass
 from assay.training.model.masks import masks
-from assay.training.model.rotary import rotate, rotation
+from assay.training.model.rotary import rotation
 from tests.training.tiny import recipe
 
 SMALL = Scale(name="s", width=32, depth=2, flops=1e12)

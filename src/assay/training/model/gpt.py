@@ -5,11 +5,11 @@ embeddings, no biases.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from assay.spec.recipe import Model
 from assay.spec.scale import Shape
+from assay.training.kernels.linear import Linear, linear
 from assay.training.model.attention import Pass
 from assay.training.model.init import initialise
 from assay.training.model.layer import Layer
@@ -49,7 +49,7 @@ class GPT(nn.Module):
         self.layers = nn.ModuleList(Layer(shape, settings, layer) for layer in range(shape.depth))
         # With a norm after each sum, the last layer's is the final one.
         self.final_norm = nn.Identity() if settings.norm_place == "post" else norm(shape.width, settings)
-        self.head = None if settings.tied_embeddings else nn.Linear(shape.width, shape.vocab, bias=False)
+        self.head = None if settings.tied_embeddings else Linear(shape.width, shape.vocab, bias=False)
         initialise(self, shape, settings, seed)
 
     def hidden(self, tokens_BT: Tensor, documents_BT: Tensor | None = None) -> Tensor:
@@ -75,7 +75,7 @@ class GPT(nn.Module):
         """Logits (…, V) of what `hidden` gave, of any of its rows."""
         if self.logits_ratio != 1:
             x_BTC = x_BTC * self.logits_ratio
-        logits = F.linear(x_BTC, self.output_matrix)
+        logits = linear(x_BTC, self.output_matrix)
         return softcap(logits, self.softcap) if self.softcap else logits
 
     def forward(self, tokens_BT: Tensor, documents_BT: Tensor | None = None) -> Tensor:

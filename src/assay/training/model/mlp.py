@@ -4,17 +4,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from assay.spec.recipe import Model
+from assay.training.kernels.linear import Linear
+from assay.training.kernels.relu2 import relu2
 from assay.training.model.matrices import HiddenMatrix
 
 
 def gelu(h: Tensor) -> Tensor:
     """x·Φ(x), exactly and not by tanh (Hendrycks & Gimpel 2016)."""
     return F.gelu(h)
-
-
-def relu2(h: Tensor) -> Tensor:
-    """max(0, x)² (So et al. 2021, "Primer")."""
-    return F.relu(h).square()
 
 
 def swiglu(h: Tensor) -> Tensor:
@@ -38,8 +35,8 @@ class Mlp(nn.Module):
         super().__init__()
         self.activation = settings.mlp
         self.activate = ACTIVATIONS[settings.mlp]
-        self.up = nn.Linear(width, ups(settings.mlp) * hidden, bias=settings.bias)
-        self.down = nn.Linear(hidden, width, bias=settings.bias)
+        self.up = Linear(width, ups(settings.mlp) * hidden, bias=settings.bias)
+        self.down = Linear(hidden, width, bias=settings.bias)
 
     def forward(self, x_BTC: Tensor) -> Tensor:
         return self.down(self.activate(self.up(x_BTC)))

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from assay.spec.recipe import Model
+from assay.training.kernels.rms import rms_norm
 
 EPSILON = 1e-5
 
@@ -26,11 +27,10 @@ class RmsNorm(nn.Module):
 
     def __init__(self, width: int, gain: bool) -> None:
         super().__init__()
-        self.shape = (width,)
         self.weight = nn.Parameter(torch.ones(width)) if gain else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.shape, self.weight, EPSILON)
+        return rms_norm(x, self.weight, EPSILON)
 
 
 def norm(width: int, settings: Model) -> nn.Module:

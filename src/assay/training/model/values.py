@@ -15,8 +15,9 @@ class ValueEmbedding(nn.Module):
         self.embedding = nn.Embedding(vocab, kv_width)
         self.scale = nn.Parameter(torch.ones(1))
 
-    def forward(self, v: Tensor, tokens_BT: Tensor) -> Tensor:
-        return v + self.scale * self.embedding(tokens_BT)
+    def forward(self, v_BKTD: Tensor, tokens_BT: Tensor) -> Tensor:
+        rows_BKTD = self.embedding(tokens_BT).unflatten(-1, (v_BKTD.shape[1], -1)).transpose(1, 2)
+        return v_BKTD + self.scale * rows_BKTD
 
 
 class ValueResidual(nn.Module):
