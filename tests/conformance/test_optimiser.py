@@ -97,10 +97,10 @@ def test_its_matrix_products_are_accounted_for(name: str) -> None:
 
 def test_the_weights_to_be_judged_are_the_models_unless_it_says_otherwise(name: str) -> None:
     model, optimisers = made(name)
-    before = evaluation_weights(model, optimisers)
+    before = evaluation_weights(model.state_dict(), dict(model.named_parameters()), optimisers)
     assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
     steps(model, optimisers, BATCHES)
-    judged = evaluation_weights(model, optimisers)
+    judged = evaluation_weights(model.state_dict(), dict(model.named_parameters()), optimisers)
     assert judged.keys() == model.state_dict().keys()
     own = any(hasattr(optimiser, "evaluation_weights") for optimiser in optimisers)
     for key, parameter in model.named_parameters():

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from assay.spec.base import Frozen
 
@@ -25,10 +25,25 @@ class Hardware(Frozen):
         "0: as pays on the device, each alone on a CPU, 16 on a GPU",
     )  # fmt: skip
 
+    @model_validator(mode="after")
+    def _possible(self) -> "Hardware":
+        if self.parallel == "fsdp" and self.processes == 1:
+            raise ValueError(
+                "'parallel' = 'fsdp' and 'processes' = 1 cannot go together: one process has nobody to share weights "
+                "with; change one of the two"
+            )
+        if self.pack > 1 and (self.processes > 1 or self.compile):
+            key, value = ("processes", self.processes) if self.processes > 1 else ("compile", "true")
+            raise ValueError(
+                f"'pack' = {self.pack} and '{key}' = {value} cannot go together: runs are packed in one process, and "
+                f"as they are; change one of the two"
+            )
+        return self
+
     @property
     def most_packed(self) -> int:
         """Most runs in one process. On a CPU stacking gains little (`benchmarks/RESULTS.md`), on a GPU much."""
-        if self.processes > 1:
+        if self.processes > 1 or self.compile:
             return 1
         return self.pack or (16 if self.device == "cuda" else 1)
 

@@ -1,8 +1,10 @@
 """Train one run, whoever asks: a forked worker, or `python -m assay.training run.json`."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from assay.spec.run import TrainingResult
+from assay.spec.run import RunOrder, TrainingResult
+from assay.training.devices.torchrun import train_by_torchrun
 from assay.training.external.command import train_by_command
 from assay.training.external.program import train_by_program
 from assay.training.files import replace_file
@@ -35,8 +37,7 @@ def train(run_json: Path, pause: Pause | None = None) -> TrainingResult:
         return _train_packed(folder, pause)
     if earlier := _begin(folder):
         return earlier
-    trainer = train_by_command if order.command else train_by_program if order.external else train_run
-    result = trainer(order, folder, pause)
+    result = _trainer(order)(order, folder, pause)
     _write(folder, result)
     return result
 
@@ -63,3 +64,11 @@ def _begin(folder: Path) -> TrainingResult | None:
 
 def _write(folder: Path, result: TrainingResult) -> None:
     replace_file(folder / RESULT, (result.model_dump_json(indent=1) + "\n").encode())
+
+
+def _trainer(order: RunOrder) -> Callable[[RunOrder, Path, Pause], TrainingResult]:
+    if order.command:
+        return train_by_command
+    if order.external:
+        return train_by_program
+    return train_by_torchrun if order.hardware.processes > 1 else train_run

@@ -67,3 +67,21 @@ class MetricsFile:
                 self.flush()
         finally:
             os.close(self._file)
+
+
+class NoMetrics(MetricsFile):
+    """What the other processes of a run have in place of the first one's file."""
+
+    def __init__(self) -> None:
+        self.last_seconds = 0.0
+
+    def append(self, row: dict[str, Any]) -> None: ...
+
+    def flush(self) -> int:
+        return 0
+
+    def sync(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

@@ -1,13 +1,14 @@
 """What a training step makes small: the cross-entropy of the next token."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from assay.corpus.loader import Batch
 from assay.corpus.packed import IGNORED
+from assay.spec.hardware import Hardware
 from assay.spec.recipe import Recipe
 from assay.training.model import GPT
 
@@ -20,10 +21,16 @@ class TokenBatch(NamedTuple):
     documents: Tensor | None = None
 
     @classmethod
-    def of(cls, batch: Batch) -> "TokenBatch":
-        """The loader's arrays as tensors, which share their memory."""
-        documents = None if batch.documents is None else torch.from_numpy(batch.documents)
-        return cls(torch.from_numpy(batch.tokens), torch.from_numpy(batch.targets), documents)
+    def of(cls, batch: Batch, device: torch.device) -> "TokenBatch":
+        """The loader's arrays as tensors on a device, which they reach while the program goes on.
+
+        On a CPU the tensors share the arrays' memory.
+        """
+        arrays = (batch.tokens, batch.targets, batch.documents)
+        tensors = [None if array is None else torch.from_numpy(array) for array in arrays]
+        if device.type != "cpu":
+            tensors = [each if each is None else each.pin_memory().to(device, non_blocking=True) for each in tensors]
+        return cls(*cast(tuple[Tensor, Tensor, Tensor | None], tensors))
 
 
 class Losses(NamedTuple):
@@ -48,5 +55,24 @@ def objective(model: GPT, batch: TokenBatch, recipe: Recipe) -> Losses:
     real = batch.targets != IGNORED
     total = nats_BT.sum() / real.sum()
     if recipe.optimiser.z_loss:
-        total = total + recipe.optimiser.z_loss * (logits_BTV.logsumexp(-1).square() * real).sum() / real.sum()
+        total = total + recipe.optimiser.z_loss * (logits_BTV.float().logsumexp(-1).square() * real).sum() / real.sum()
     return Losses(total, nats_BT.detach())
+
+
+class Objective(nn.Module):
+    """`objective` as a module that knows its model, for what wraps, compiles or replaces a module's weights.
+
+    `Objective(model, recipe, hardware)(tokens, targets, documents)` gives the two fields of `Losses`, with matrix
+    products in the hardware's precision: under autocast weights stay fp32, and so do losses and norms.
+    """
+
+    def __init__(self, model: GPT, recipe: Recipe, hardware: Hardware) -> None:
+        super().__init__()
+        self.model = model
+        self._recipe = recipe
+        self._bf16 = hardware.precision == "bf16"
+
+    def forward(self, tokens: Tensor, targets: Tensor, documents: Tensor | None) -> tuple[Tensor, Tensor]:
+        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=self._bf16):
+            losses = objective(self.model, TokenBatch(tokens, targets, documents), self._recipe)
+        return losses.total, losses.nats_BT

@@ -13,25 +13,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
+from assay.spec.hardware import Hardware
 from assay.spec.recipe import Recipe
 from assay.training.model import GPT
-from assay.training.objective import Losses, TokenBatch, objective
-
-
-class _Objective(nn.Module):
-    """The objective as a module, whose weights can be replaced."""
-
-    def __init__(self, model: GPT, recipe: Recipe) -> None:
-        super().__init__()
-        self.model = model
-        self._recipe = recipe
-
-    def forward(self, tokens: Tensor, targets: Tensor, documents: Tensor | None) -> tuple[Tensor, Tensor]:
-        losses = objective(self.model, TokenBatch(tokens, targets, documents), self._recipe)
-        return losses.total, losses.nats_BT
+from assay.training.objective import Losses, Objective, TokenBatch
 
 
 class Pack:
@@ -40,11 +28,12 @@ class Pack:
     Args:
         models: equal in everything but their weights.
         recipe: what the objective is read from; all models' recipes agree on it.
+        hardware: its precision.
     """
 
-    def __init__(self, models: Sequence[GPT], recipe: Recipe) -> None:
+    def __init__(self, models: Sequence[GPT], recipe: Recipe, hardware: Hardware) -> None:
         self._parameters = [dict(model.named_parameters(prefix="model")) for model in models]
-        self._objective = _Objective(models[0], recipe)
+        self._objective = Objective(models[0], recipe, hardware)
 
     def losses(self, batches: Sequence[TokenBatch]) -> tuple[Tensor, list[Losses]]:
         """Losses of each model on its own batch; all batches have one size.

@@ -21,13 +21,13 @@ def train_pack(orders: Mapping[Path, RunOrder], pause: Pause) -> dict[Path, Trai
     Raises:
         UserError: a recipe, the corpus, the disk or another run's checkpoint stands in the way.
     """
-    environment.prepare()
+    environment.prepare(*{order.hardware for order in orders.values()})  # all alike, or none
     results: dict[Path, TrainingResult] = {}
     with ExitStack() as stack:
         runs = {folder: stack.enter_context(Steps(order, folder)) for folder, order in orders.items()}
         while runs:
             together = list(runs.values())
-            pack = Pack([steps.state.model for steps in together], together[0].recipe)
+            pack = Pack([steps.state.model for steps in together], together[0].recipe, together[0].hardware)
             while all(steps.left for steps in together) and not pause.requested:
                 _step(pack, together)
             for folder, steps in list(runs.items()):

@@ -5,9 +5,12 @@ import statistics
 from collections import deque
 from typing import Any
 
+import torch
+
 from assay.spec.run import Drawn, TrainingResult
 from assay.spec.scale import Shape
 from assay.training import environment
+from assay.training.devices.device import CPU
 
 STEP_TIMES = 1000  # the median step time is over the last so many
 
@@ -18,10 +21,14 @@ class Position:
     Args:
         shape: the run's model and length.
         state: what `state()` gave when it was saved; empty for a run that begins.
+        device: where it is trained.
+        precision: of its matrix products.
     """
 
-    def __init__(self, shape: Shape, state: dict[str, Any]) -> None:
-        self.shape = shape
+    def __init__(
+        self, shape: Shape, state: dict[str, Any], device: torch.device = CPU, precision: str = "fp32"
+    ) -> None:
+        self.shape, self.device, self._precision = shape, device, precision
         self.step: int = state.get("step", 0)
         self.tokens: int = state.get("tokens", 0)
         self.seconds: float = state.get("seconds", 0.0)
@@ -58,7 +65,7 @@ class Position:
             "seconds": self.seconds,
             "half_loss": self.half_loss,
             "smoothed_loss": self.smoothed_loss,
-            "peak_memory_mb": max(self.peak_memory_mb, environment.peak_memory_mb()),
+            "peak_memory_mb": max(self.peak_memory_mb, environment.peak_memory_mb(self.device)),
             "losses": list(self.losses),
             "step_seconds": list(self.step_seconds),
         }
@@ -76,10 +83,10 @@ class Position:
                 "half_loss": self.half_loss,
                 "seconds": self.seconds,
                 "step_ms": 1e3 * statistics.median(self.step_seconds) if self.step_seconds else 0.0,
-                "peak_memory_mb": max(self.peak_memory_mb, environment.peak_memory_mb()),
+                "peak_memory_mb": max(self.peak_memory_mb, environment.peak_memory_mb(self.device)),
                 "parameters": self.shape.parameters,
                 "domains": {name: drawn.model_dump() for name, drawn in domains.items()},
-                "environment": environment.describe(),
+                "environment": environment.describe(self.device, self._precision),
             },
             "result.json",
         )

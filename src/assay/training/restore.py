@@ -42,4 +42,4 @@ def load_model(folder: Path) -> Trained:
             f"but the recipe's model has {wanted.get(name, 'no such weight')}"
         )
     model.load_state_dict(weights)
-    return Trained(order, model.eval(), found.sums[checkpoint.WEIGHTS])
+    return Trained(order, model.eval(), found.digest(checkpoint.WEIGHTS))

@@ -4,14 +4,15 @@ import hashlib
 import json
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from torch import Tensor
 
-from assay.training.checkpoint import STATE, SUMS, Checkpoint
+from assay.training.checkpoint import STATE, SUMS, Checkpoint, part
+from assay.training.devices.team import ALONE, Team
 from assay.training.files import clear_when_full, fsync_folder, write_durably
 from assay.training.snapshot import Snapshot
 
@@ -24,11 +25,15 @@ class Saver:
         keep: newest ones that are kept.
         milestone_steps: those at multiples of it are kept for good; 0: none.
         found: the checkpoint that the run goes on from. Later ones are damaged, and go.
+        team: processes that write parts of each checkpoint, all with a saver of their own.
     """
 
-    def __init__(self, folder: Path, keep: int, milestone_steps: int = 0, found: Checkpoint | None = None) -> None:
+    def __init__(
+        self, folder: Path, keep: int, milestone_steps: int = 0, found: Checkpoint | None = None, team: Team = ALONE
+    ) -> None:
         self._folder = folder
         self._keep = keep
+        self._team = team
         self._milestone_steps = milestone_steps
         self._whole = {step for step in _steps(folder) if found and step <= found.step}
         self._snapshots: dict[str, Snapshot] = {}
@@ -51,7 +56,7 @@ class Saver:
         Args:
             state: plain data for `state.json`.
             tensors: file name → named tensors.
-            last: the run ends with this one: of the others only milestones are kept.
+            last: the run ends with this one: of the others only milestones are kept, and the first process writes all.
             first: called by the thread before anything is visible; what it waits for is on disk before the checkpoint.
 
         Raises:
@@ -63,7 +68,8 @@ class Saver:
                 self._snapshots[name] = Snapshot(named)
             self._snapshots[name].take(named)
         text = (json.dumps(state) + "\n").encode()  # now: what it refers to goes on changing
-        self._thread = threading.Thread(target=self._work, args=(state["step"], text, tuple(tensors), last, first))
+        names = self._names(tensors, last)
+        self._thread = threading.Thread(target=self._work, args=(state["step"], text, names, last, first))
         self._thread.start()
 
     def wait(self) -> None:
@@ -75,30 +81,42 @@ class Saver:
             error, self._error = self._error, None
             raise error
 
-    def _work(self, step: int, state: bytes, names: tuple[str, ...], last: bool, first: Callable[[], None]) -> None:
+    def _work(self, step: int, state: bytes, names: dict[str, str], last: bool, first: Callable[[], None]) -> None:
         try:
             first()
             self._write(step, state, names)
-            self._prune(step, last)
+            if self._team.rank == 0:
+                self._prune(step, last)
         except BaseException as error:  # raised again by `wait`, where somebody hears it
             self._error = error
 
-    def _write(self, step: int, state: bytes, names: tuple[str, ...]) -> None:
+    def _names(self, tensors: Iterable[str], last: bool) -> dict[str, str]:
+        """File names as they are on disk → as they were given."""
+        if last or self._team.world == 1:
+            return {name: name for name in tensors if self._team.rank == 0}
+        return {part(name, self._team.rank, self._team.world): name for name in tensors}
+
+    def _write(self, step: int, state: bytes, names: dict[str, str]) -> None:
         target = self._folder / _name(step)
         temporary = self._folder / f".tmp-{target.name}"
-        files = {name: self._snapshots[name].parts() for name in names}
-        files[STATE] = (memoryview(state),)
-        shutil.rmtree(temporary, ignore_errors=True)
-        try:
+        files = {file: self._snapshots[name].parts() for file, name in names.items()}
+        if self._team.rank == 0:
+            files[STATE] = (memoryview(state),)
+            shutil.rmtree(temporary, ignore_errors=True)
             with clear_when_full(temporary):
                 temporary.mkdir(parents=True)
+        self._team.gather_for_writing("the folder is there")
+        try:
             lines: list[str] = []
             for name, parts in files.items():
                 digest = hashlib.sha256()
-                for part in parts:
-                    digest.update(part)
+                for piece in parts:
+                    digest.update(piece)
                 lines.append(f"{digest.hexdigest()}  {name}\n")
                 write_durably(temporary / name, *parts)
+            lines = [line for each in self._team.gather_for_writing(lines) for line in each]
+            if self._team.rank > 0:
+                return
             write_durably(temporary / SUMS, "".join(lines).encode())
             fsync_folder(temporary)
             if target.exists():  # the same step again: made anew from a checkpoint before it, or without its optimiser
@@ -106,7 +124,8 @@ class Saver:
             temporary.rename(target)
             fsync_folder(self._folder)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            if self._team.rank == 0:
+                shutil.rmtree(temporary, ignore_errors=True)
 
     def _prune(self, step: int, last: bool) -> None:
         self._whole.add(step)

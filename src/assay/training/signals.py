@@ -10,6 +10,7 @@ from torch import Tensor
 
 from assay.corpus.loader import Batch
 from assay.corpus.packed import IGNORED
+from assay.spec.hardware import Hardware
 from assay.training import environment, probe
 from assay.training.objective import Losses, TokenBatch
 from assay.training.peak import peak_flops
@@ -38,24 +39,19 @@ class Signals:
     Args:
         state: the run under way.
         domains: names that the batches' domain numbers stand for.
+        hardware: what it is computed on.
     """
 
-    def __init__(self, state: TrainingState, domains: Sequence[str]) -> None:
+    def __init__(self, state: TrainingState, domains: Sequence[str], hardware: Hardware) -> None:
         self._state = state
         self._domains = domains
         groups = {name: group for name, group in state.model.parameter_groups().items() if group}
         self._groups = tuple(groups)
-        self._sample = WeightSample(groups)
+        self._sample = WeightSample({name: state.local(group) for name, group in groups.items()})
         numbers = {id(parameter): i for i, group in enumerate(groups.values()) for parameter in group}
         self._group_of = [numbers[id(parameter)] for parameter in state.model.parameters()]
-        settings = {
-            id(parameter): settings
-            for optimiser in state.optimisers
-            for settings in optimiser.param_groups
-            for parameter in settings["params"]
-        }
-        self._settings = {name: settings[id(group[0])] for name, group in groups.items()}
-        self._peak = peak_flops()
+        self._settings = {name: state.constants(group[0]) for name, group in groups.items()}
+        self._peak = peak_flops(state.device, hardware.precision) * state.team.world
 
     def look(self, losses: Losses, norms: Tensor, batch: Batch) -> Look:
         """Measure the step that has just been done, reading everything at once, so that a device is waited for once.
@@ -68,23 +64,29 @@ class Signals:
         nats_B = losses.nats_BT.sum(1)
         targets_B = np.count_nonzero(batch.targets != IGNORED, axis=1).tolist()
         moved = self._sample.step()
-        read = torch.cat([nats_B, norms, moved.weights, moved.update]).tolist()
+        moved_norms = self._state.whole_norms(torch.cat(moved))
+        read = torch.cat([nats_B, norms, moved_norms]).tolist()
         rows, gradients = read[: len(targets_B)], read[len(targets_B) : -2 * len(self._groups)]
         weights, updates = read[-2 * len(self._groups) : -len(self._groups)], read[-len(self._groups) :]
 
-        nats: dict[str, float] = {}
-        targets: dict[str, int] = {}
+        whole = math.fsum(rows) if all(map(math.isfinite, rows)) else math.nan
+        nats_D, targets_D = [0.0] * len(self._domains), [0.0] * len(self._domains)
         for domain, row, size in zip(batch.domains.tolist(), rows, targets_B, strict=True):
-            name = self._domains[int(domain)]
-            nats[name] = nats.get(name, 0.0) + row
-            targets[name] = targets.get(name, 0) + size
+            nats_D[domain] += row
+            targets_D[domain] += size
+        whole, *by_domain = self._state.team.sum([whole, *nats_D, *targets_D])
+        nats_D, targets_D = by_domain[: len(nats_D)], by_domain[len(nats_D) :]
         squares = [0.0] * len(self._groups)
         for group, norm in zip(self._group_of, gradients, strict=True):
             squares[group] += norm * norm
         ratios = [update / weight if weight else 0.0 for update, weight in zip(updates, weights, strict=True)]
         return Look(
-            loss=math.fsum(rows) / sum(targets_B) if all(map(math.isfinite, rows)) else math.nan,
-            losses={name: nats[name] / targets[name] for name in sorted(nats)},
+            loss=whole / sum(targets_D),
+            losses={
+                name: nats / targets
+                for name, nats, targets in sorted(zip(self._domains, nats_D, targets_D, strict=True))
+                if targets
+            },
             grad_norm=math.sqrt(sum(squares)),
             grad_norms=self._named([math.sqrt(square) for square in squares]),
             weight_norms=self._named(weights),
@@ -96,7 +98,8 @@ class Signals:
         step = self._state.position.step + 1
         if step % probe.EVERY and step != self._state.position.shape.steps:
             return {}
-        return {"inside": _tidy(probe.look_inside(self._state.model, batch))}
+        with self._state.callable_model() as model:
+            return {"inside": _tidy(probe.look_inside(model, batch))}
 
     def row(self, look: Look, inside: dict[str, Any], tokens: int, phases: dict[str, float]) -> dict[str, Any]:
         """The line of the step that `position` has just counted.
@@ -125,7 +128,7 @@ class Signals:
             "tokens_per_second": round(tokens / seconds, 1),
             "mfu": round(flops / seconds / self._peak, 4),
             "ms": {phase: round(1e3 * phases[phase], 3) for phase in PHASES if phase in phases},
-            "memory_mb": round(environment.peak_memory_mb(), 1),
+            "memory_mb": round(environment.peak_memory_mb(state.device), 1),
             "seconds": round(position.seconds, 4),
         } | inside
 

@@ -35,7 +35,8 @@ class Snapshot:
         text = json.dumps(header, separators=(",", ":")).encode()
         text += b" " * (-len(text) % _ALIGNMENT)
         self._header = len(text).to_bytes(8, "little") + text
-        self._data = torch.empty(ends[-1] if ends else 0, dtype=torch.uint8)
+        self._pinned = any(tensor.is_cuda for tensor in tensors.values())
+        self._data = torch.empty(ends[-1] if ends else 0, dtype=torch.uint8, pin_memory=self._pinned)
         self._views = {
             name: self._data[begin:end].view(tensor.dtype).view(tensor.shape)
             for (name, tensor), (begin, end) in zip(ordered, places, strict=True)
@@ -49,7 +50,9 @@ class Snapshot:
     def take(self, tensors: Mapping[str, Tensor]) -> None:
         """Copy the tensors as they are now."""
         for name, view in self._views.items():
-            view.copy_(tensors[name])
+            view.copy_(tensors[name], non_blocking=self._pinned)
+        if self._pinned:
+            torch.cuda.synchronize()
 
     def parts(self) -> tuple[memoryview, ...]:
         """The file's bytes, in order."""

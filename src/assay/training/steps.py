@@ -5,13 +5,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from assay.corpus.loader import Batch, Loader
+from assay.corpus.packed import IGNORED
 from assay.spec.registry import load
 from assay.spec.run import RunOrder, TrainingResult
 from assay.spec.scale import shape_at
 from assay.training import checkpoint, gradients
+from assay.training.devices.team import ALONE, Team
 from assay.training.divergence import Divergence
-from assay.training.metrics import MetricsFile
+from assay.training.metrics import MetricsFile, NoMetrics
 from assay.training.objective import Losses, TokenBatch
 from assay.training.saver import Saver
 from assay.training.schedules.warmup import warmup_steps
@@ -23,36 +27,41 @@ from assay.training.timing import Clock
 class Steps:
     """A run from its newest checkpoint on. A context manager; inside it, for every step:
 
-    `begin` gives the batch, somebody leaves gradients in the model's parameters, and `end` does the rest: update,
-    signals, metrics and, now and then, a checkpoint. `result` comes last, inside the context.
+    `begin` gives the batch and `forward` its losses, somebody leaves gradients in the model's parameters, and `end`
+    does the rest: update, signals, metrics and, now and then, a checkpoint. `result` comes last, inside the context.
 
     Args:
         order: what is trained.
         folder: the run's.
+        team: the processes that share the run, each of which has one of these.
 
     Raises:
         UserError: the recipe, the corpus, the disk or another run's checkpoint stands in the way.
     """
 
-    def __init__(self, order: RunOrder, folder: Path) -> None:
-        self._order = order
+    def __init__(self, order: RunOrder, folder: Path, team: Team = ALONE) -> None:
+        self._order, self._team, self.hardware = order, team, order.hardware
         self.recipe = recipe = order.run.recipe
         self.shape = shape = shape_at(recipe, order.run.scale, order.vocab)
         self._found = checkpoint.newest(folder / "checkpoint")
-        self.state = TrainingState(order, shape, self._found)
+        self.state = TrainingState(order, shape, self._found, team)
         self._position = self.state.position
-        if self._found:
+        if self._found and team.rank == 0:
             print(f"resumed at step {self._position.step} of {shape.steps}", flush=True)
         data = order.run.drawn.data
-        self._loader = Loader(Path(order.corpus_dir), recipe.data, shape, data, self.state.loader)
+        self._loader = Loader(
+            Path(order.corpus_dir), recipe.data, shape, data, self.state.loader, team.rank, team.world
+        )
         self._schedule = load("schedule", recipe.schedule.name)
         warmup = warmup_steps(shape.steps, recipe.schedule)
         self._divergence = Divergence(shape.vocab, warmup, self._position.smoothed_loss)
-        self._signals = Signals(self.state, self._loader.domains)
+        self._signals = Signals(self.state, self._loader.domains, order.hardware)
         self._stop = shape.steps if order.stop_at_step is None else min(order.stop_at_step, shape.steps)
         self._diverged = ""
-        self._metrics = MetricsFile(folder / "metrics.jsonl", self._found.state["metrics_bytes"] if self._found else 0)
-        self._saver = Saver(folder / "checkpoint", order.checkpoint_keep, order.milestone_steps, self._found)
+        kept = self._found.state["metrics_bytes"] if self._found else 0
+        self._metrics = NoMetrics() if team.rank else MetricsFile(folder / "metrics.jsonl", kept)
+        writers = team if self.state.sharding else ALONE
+        self._saver = Saver(folder / "checkpoint", order.checkpoint_keep, order.milestone_steps, self._found, writers)
         # Steps that a killed attempt did after its last checkpoint are done again, but their time was spent.
         self._position.seconds = max(self._position.seconds, self._metrics.last_seconds)
         self._saved_step, self._saved_at = self._position.step, self._position.seconds
@@ -67,15 +76,23 @@ class Steps:
         """Set the step's learning rates and draw its batch."""
         self.clock.lap("signals")
         self._batch: Batch = self._loader.next()
-        self._tokens = TokenBatch.of(self._batch)
+        self._tokens = TokenBatch.of(self._batch, self.state.device)
         self.state.set_learning_rates(self._schedule(self._position.step, self.shape.steps, self.recipe.schedule))
         self.clock.lap("data")
         return self._tokens
 
+    def forward(self, batch: TokenBatch) -> Losses:
+        """The batch's losses. The mean over all processes of the gradients of `total` is that of the whole batch."""
+        losses = Losses(*self.state.forward(*batch))
+        if self._team.world == 1:
+            return losses
+        targets = np.count_nonzero(self._batch.targets != IGNORED)
+        return Losses(losses.total * (self._team.world * targets / self._loader.batch_tokens), losses.nats_BT)
+
     def end(self, losses: Losses) -> None:
         """Clip, update, look and count, once the parameters have the gradient of `losses`; save when it is time."""
         state, position, clock = self.state, self._position, self.clock
-        norms = gradients.norms(state.gradients())
+        norms = state.whole_norms(gradients.norms(state.gradients()))
         gradients.clip(state.gradients(), norms.norm(), self.recipe.optimiser.grad_clip)
         state.update()
         clock.lap("optimiser")
@@ -89,7 +106,9 @@ class Steps:
         self._diverged = self._divergence.seen(position.step, look.loss, look.grad_norm) or ""
         position.smoothed_loss = self._divergence.smoothed
         self._metrics.append(self._signals.row(look, inside, self._loader.batch_tokens, phases))
+        # Clocks differ; the first process's counts.
         due = position.seconds - self._saved_at >= self._order.checkpoint_seconds
+        due = self._team.any(due and self._team.rank == 0)
         if (due or self._saver.milestone(position.step)) and self.left:
             self._save()
 
@@ -99,8 +118,9 @@ class Steps:
         # The last update has no next step whose loss would show what it broke.
         if position.finished and not self._diverged and not self.state.finite():
             self._diverged = "weights are not finite after the last step"
-        if self._diverged:
+        if self._diverged and self._team.rank == 0:
             print(f"diverged: {self._diverged}", flush=True)
+        if self._diverged:
             return position.result("diverged", self._loader.counts())
         if self._saved_step < position.step or not self._found:
             self._save()
@@ -108,8 +128,9 @@ class Steps:
 
     def _save(self) -> None:
         self.clock.lap("signals")
-        facts = self.state.facts(self._metrics.flush())
-        self._saver.save(facts, self.state.tensors(), last=self._position.finished, first=self._metrics.sync)
+        facts, tensors = self.state.facts(self._metrics.flush()), self.state.tensors()
+        if self._team.rank == 0 or self.state.sharding:
+            self._saver.save(facts, tensors, last=self._position.finished, first=self._metrics.sync)
         self._position.seconds += self.clock.lap("checkpoint")
         self._saved_step, self._saved_at = self._position.step, self._position.seconds
 

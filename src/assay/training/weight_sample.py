@@ -41,7 +41,7 @@ class WeightSample:
             views = [_every(parameter, math.ceil(total / ENTRIES)) for parameter in parameters]
             self._views += views
             sizes.append(sum(view.numel() for view in views))
-            scales.append(math.sqrt(total / sizes[-1]))
+            scales.append(math.sqrt(total / max(1, sizes[-1])))
         like = self._views[0]
         self._scales = torch.tensor(scales, device=like.device)
         self._now, self._before = (_Sample(self._views, sizes) for _ in range(2))

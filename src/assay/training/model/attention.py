@@ -1,7 +1,5 @@
 """Causal self-attention."""
 
-from dataclasses import dataclass
-
 from torch import Tensor, nn
 
 from assay.spec.layers import has_rotary, has_value_embedding, has_value_residual, has_window
@@ -15,15 +13,20 @@ from assay.training.model.matrices import HiddenMatrix
 from assay.training.model.values import ValueEmbedding, ValueResidual
 
 
-@dataclass
 class Pass:
-    """What all layers of one forward pass see besides the residual stream."""
+    """What all layers of one forward pass see besides the residual stream, and leave for each other.
 
-    tokens_BT: Tensor
-    x0_BTC: Tensor
-    masks: Masks = CAUSAL
-    rope: tuple[Tensor, Tensor] | None = None
-    first_values: Tensor | None = None
+    Not a dataclass: FSDP hands each layer a copy of those.
+    """
+
+    def __init__(
+        self, tokens_BT: Tensor, x0_BTC: Tensor, masks: Masks = CAUSAL, rope: tuple[Tensor, Tensor] | None = None
+    ) -> None:
+        self.tokens_BT = tokens_BT
+        self.x0_BTC = x0_BTC
+        self.masks = masks
+        self.rope = rope
+        self.first_values: Tensor | None = None
 
 
 class Attention(nn.Module):

@@ -53,6 +53,8 @@ class Muon(torch.optim.Optimizer):
     Blocks of equal shape, from all layers, go through Newton-Schulz as one stack: on small models that is faster.
     """
 
+    whole_matrices = True
+
     def __init__(
         self, matrices: list[HiddenMatrix], lr: float, momentum: float, weight_decay: float, cautious: bool = False
     ) -> None:

@@ -45,6 +45,8 @@ class Soap(torch.optim.Optimizer):
     the authors' code the first gradient only makes the bases, so that no gradient is rotated by a basis that knows it.
     """
 
+    whole_matrices = True
+
     def __init__(
         self, matrices: list[HiddenMatrix], lr: float, betas: tuple[float, float], eps: float, weight_decay: float,
         covariance_beta: float, every: int, cautious: bool = False,
