@@ -1,7 +1,7 @@
 """What training spends beside its arithmetic: loading, metrics, checkpoints, and time outside steps
 
 Shares are of a step's processor time at the smallest scale of the ladder, where steps are shortest and every share is
-largest. Metrics are all of the trainer's signals, every hundredth step's look inside the model included; norms of
+largest. Metrics are all of the trainer's signals, every two-hundredth step's look inside the model included; norms of
 gradients count with the optimiser, since clipping needs them. A run from the warm parent is timed from its submission
 to its result, all that the executor and the fork cost included.
 """

@@ -43,7 +43,7 @@ def test_norms_and_updates_are_those_of_the_weights(tmp_path: Path, corpus: Path
     for name, after in weights[1].items():
         norm = torch.cat([p.flatten() for p in after]).norm().item()
         moved = torch.cat([(b - a).flatten() for a, b in zip(weights[0][name], after, strict=True)]).norm().item()
-        rel = 0.05 if sum(p.numel() for p in after) > 8_192 else 1e-4
+        rel = 0.05 if sum(p.numel() for p in after) > 4_096 else 1e-4
         assert row["weight_norms"][name] == pytest.approx(norm, rel=rel)
         # Of embeddings only some rows move, which makes their sample less even.
         assert row["update_ratios"][name] == pytest.approx(moved / norm, rel=2 * rel)
@@ -75,10 +75,11 @@ def test_a_sample_of_weights_tells_their_norm() -> None:
     for group, by in zip(groups.values(), changes, strict=True):
         for tensor, change in zip(group, by, strict=True):
             tensor += change
-    moved = sample.step()
-    for i, (group, by, rel) in enumerate(zip(groups.values(), changes, (0.02, 1e-4), strict=True)):
-        assert moved.weights[i].item() == pytest.approx(math.hypot(*(t.norm().item() for t in group)), rel=rel)
-        assert moved.update[i].item() == pytest.approx(math.hypot(*(t.norm().item() for t in by)), rel=rel)
+    sample.look()
+    moved = sample.read()
+    for i, (group, by, rel) in enumerate(zip(groups.values(), changes, (0.04, 1e-4), strict=True)):
+        assert moved.weights[0, i].item() == pytest.approx(math.hypot(*(t.norm().item() for t in group)), rel=rel)
+        assert moved.update[0, i].item() == pytest.approx(math.hypot(*(t.norm().item() for t in by)), rel=rel)
 
 
 def batch() -> TokenBatch:

@@ -1,11 +1,12 @@
 """`metrics.jsonl`: one JSON object a step, appended, and cut back when a run goes on from a checkpoint."""
 
 import json
+import math
 import os
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from assay.training.files import clear_when_full
 
@@ -19,7 +20,7 @@ class MetricsFile:
         """Open for appending after byte `position`, the end that a checkpoint knew; what came later is dropped."""
         self.path = path
         self.last_seconds = 0.0
-        self._lines: list[str] = []
+        self._rows: list[dict[str, Any]] = []
         self._flushed = time.monotonic()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         self.position = min(position, os.fstat(self._file).st_size)
@@ -34,15 +35,15 @@ class MetricsFile:
         os.lseek(self._file, self.position, os.SEEK_SET)
 
     def append(self, row: dict[str, Any]) -> None:
-        """Add a line; write when a second has passed."""
-        self._lines.append(json.dumps(row, separators=(",", ":")) + "\n")
+        """Add a line; write when a second has passed. Making text of many lines at once is several times as fast."""
+        self._rows.append(row)
         if time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> int:
         """Write what is in memory; the file's length then. Raises `UserError` when the disk is full."""
-        data = memoryview("".join(self._lines).encode())
-        self._lines.clear()
+        data = memoryview("".join(map(_line, self._rows)).encode())
+        self._rows.clear()
         self._flushed = time.monotonic()
         with clear_when_full(self.path):
             while data:
@@ -85,3 +86,17 @@ class NoMetrics(MetricsFile):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+def _line(row: dict[str, Any]) -> str:
+    tidy = {key: _tidy(value) if isinstance(value, dict) else value for key, value in row.items()}
+    return json.dumps(tidy, separators=(",", ":")) + "\n"
+
+
+def _tidy(value: Any) -> Any:
+    """Numbers of a table, and of lists and tables in it, to six digits; None for what JSON cannot say."""
+    if isinstance(value, dict):
+        return {name: _tidy(each) for name, each in cast(dict[str, Any], value).items()}
+    if isinstance(value, list):
+        return [_tidy(each) for each in cast(list[Any], value)]
+    return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -14,7 +14,7 @@ from assay.training.model.mlp import Mlp
 from assay.training.model.moe import Experts
 from assay.training.objective import TokenBatch
 
-EVERY = 100  # steps; the last one of a run is looked at too
+EVERY = 200  # steps; the last one of a run is looked at too
 TOKENS = 256  # of a batch that are read, whole rows, at least one
 QUIET = 0.01  # of the root mean square of its layer's units: a unit that never goes beyond counts as dead
 

@@ -1,8 +1,9 @@
 """What a step tells about the training: losses, norms, rates, speed. Nothing here changes what is trained."""
 
 import math
+import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,26 +16,29 @@ from assay.training import environment, probe
 from assay.training.objective import Losses, TokenBatch
 from assay.training.peak import peak_flops
 from assay.training.state import TrainingState
-from assay.training.weight_sample import WeightSample
+from assay.training.weight_sample import STEPS, WeightSample
 
 PHASES = ("data", "forward", "backward", "optimiser", "signals", "checkpoint")
+WRITE_SECONDS = 1.0
 
 
 class Look(NamedTuple):
-    """What was measured on tensors after a step; dictionaries by domain or by group of parameters."""
+    """What has to be known of a step at once."""
 
     loss: float
-    losses: dict[str, float]
+    """Mean cross-entropy of its batch, nats a token."""
     grad_norm: float
-    grad_norms: dict[str, float]
-    weight_norms: dict[str, float]
-    update_ratios: dict[str, float]
+    nats_BT: Tensor
+    norms: Tensor
+    batch: Batch
 
 
 class Signals:
     """Measures steps, and makes the lines of `metrics.jsonl`.
 
-    Groups of parameters are those of `GPT.parameter_groups`: hidden, embedding, head, vectors.
+    Most of the work waits until some steps have gone by: what runs once a step finds its code and data gone from the
+    processor's caches, and takes several times as long. Groups of parameters are those of `GPT.parameter_groups`:
+    hidden, embedding, head, vectors.
 
     Args:
         state: the run under way.
@@ -51,58 +55,48 @@ class Signals:
         numbers = {id(parameter): i for i, group in enumerate(groups.values()) for parameter in group}
         self._group_of = [numbers[id(parameter)] for parameter in state.model.parameters()]
         self._settings = {name: state.constants(group[0]) for name, group in groups.items()}
+        self._ignores = state.run.recipe.data.packing == "best_fit"  # else every token has a target
         self._peak = peak_flops(state.device, hardware.precision) * state.team.world
 
-    def look(self, losses: Losses, norms: Tensor, batch: Batch) -> Look:
-        """Measure the step that has just been done, reading everything at once, so that a device is waited for once.
+        self._kept: list[tuple[Look, dict[str, Any]]] = []
+        self._written = -math.inf  # the first line comes at once
+
+    def look(self, losses: Losses, norms: Tensor, norm: Tensor, batch: Batch) -> Look:
+        """Measure the step that has just been done.
 
         Args:
             losses: of its batch.
             norms: of its gradients before clipping, in the order of the model's parameters.
+            norm: of all of them together.
             batch: whose they are.
         """
-        nats_B = losses.nats_BT.sum(1)
-        targets_B = np.count_nonzero(batch.targets != IGNORED, axis=1).tolist()
-        moved = self._sample.step()
-        moved_norms = self._state.whole_norms(torch.cat(moved))
-        read = torch.cat([nats_B, norms, moved_norms]).tolist()
-        rows, gradients = read[: len(targets_B)], read[len(targets_B) : -2 * len(self._groups)]
-        weights, updates = read[-2 * len(self._groups) : -len(self._groups)], read[-len(self._groups) :]
+        self._sample.look()
+        tokens = np.count_nonzero(batch.targets != IGNORED) if self._ignores else batch.targets.size
+        nats, tokens = self._state.team.sum([losses.nats_BT.sum(dtype=torch.float64).item(), float(tokens)])
+        return Look(nats / tokens, norm.item(), losses.nats_BT, norms, batch)
 
-        whole = math.fsum(rows) if all(map(math.isfinite, rows)) else math.nan
+    def by_domain(self, look: Look) -> dict[str, float]:
+        """Mean loss of each domain in a batch."""
+        rows = look.nats_BT.sum(1, dtype=torch.float64).tolist()
         nats_D, targets_D = [0.0] * len(self._domains), [0.0] * len(self._domains)
-        for domain, row, size in zip(batch.domains.tolist(), rows, targets_B, strict=True):
+        sizes = np.count_nonzero(look.batch.targets != IGNORED, axis=1).tolist()
+        for domain, row, size in zip(look.batch.domains.tolist(), rows, sizes, strict=True):
             nats_D[domain] += row
             targets_D[domain] += size
-        whole, *by_domain = self._state.team.sum([whole, *nats_D, *targets_D])
-        nats_D, targets_D = by_domain[: len(nats_D)], by_domain[len(nats_D) :]
-        squares = [0.0] * len(self._groups)
-        for group, norm in zip(self._group_of, gradients, strict=True):
-            squares[group] += norm * norm
-        ratios = [update / weight if weight else 0.0 for update, weight in zip(updates, weights, strict=True)]
-        return Look(
-            loss=whole / sum(targets_D),
-            losses={
-                name: nats / targets
-                for name, nats, targets in sorted(zip(self._domains, nats_D, targets_D, strict=True))
-                if targets
-            },
-            grad_norm=math.sqrt(sum(squares)),
-            grad_norms=self._named([math.sqrt(square) for square in squares]),
-            weight_norms=self._named(weights),
-            update_ratios=self._named(ratios),
-        )
+        whole = self._state.team.sum([*nats_D, *targets_D])
+        pairs = zip(self._domains, whole[: len(nats_D)], whole[len(nats_D) :], strict=True)
+        return {name: nats / targets for name, nats, targets in sorted(pairs) if targets}
 
     def inside(self, batch: TokenBatch) -> dict[str, Any]:
-        """What `probe.look_inside` sees, after each hundredth step and the last one; else nothing."""
+        """What `probe.look_inside` sees, after each two-hundredth step and the last one; else nothing."""
         step = self._state.position.step + 1
         if step % probe.EVERY and step != self._state.position.shape.steps:
             return {}
         with self._state.callable_model() as model:
-            return {"inside": _tidy(probe.look_inside(model, batch))}
+            return {"inside": probe.look_inside(model, batch)}
 
-    def row(self, look: Look, inside: dict[str, Any], tokens: int, phases: dict[str, float]) -> dict[str, Any]:
-        """The line of the step that `position` has just counted.
+    def note(self, look: Look, inside: dict[str, Any], tokens: int, phases: dict[str, float]) -> None:
+        """Keep what the line of the step that `position` has just counted will say.
 
         Args:
             look: what was measured.
@@ -110,36 +104,65 @@ class Signals:
             tokens: of its batch that were learned from.
             phases: seconds it spent, by what they were spent on.
         """
-        state, position, shape = self._state, self._state.position, self._state.position.shape
-        seconds = math.fsum(phases.values()) - phases.get("checkpoint", 0.0)
-        flops = shape.phase_at(position.step - 1).flops
-        rates = {name: settings["lr"] for name, settings in self._settings.items()}
-        return {
+        position = self._state.position
+        told = {
             "step": position.step,
             "tokens": position.tokens,
+            "batch_tokens": tokens,
+            "lr": self._state.run.recipe.optimiser.lr * self._state.factor,
+            "lrs": [settings["lr"] for settings in self._settings.values()],
+            "phases": phases,
+            "seconds": position.seconds,
+            **inside,
+        }
+        self._kept.append((look, told))
+
+    @property
+    def due(self) -> bool:
+        """Whether `rows` should be asked for now; it must be before more than `weight_sample.STEPS` are kept."""
+        late = self._state.team.world == 1 and time.monotonic() - self._written >= WRITE_SECONDS  # clocks differ
+        return late or len(self._kept) == STEPS
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The lines of all steps since the last call. All processes together."""
+        moved = self._sample.read()
+        pairs = zip(*(self._state.whole_norms(norms).tolist() for norms in moved), strict=True)
+        memory = round(environment.peak_memory_mb(self._state.device), 1)
+        rows = [
+            self._row(look, told, weights, updates, memory)
+            for (look, told), (weights, updates) in zip(self._kept, pairs, strict=True)
+        ]
+        self._kept.clear()
+        self._written = time.monotonic()
+        return rows
+
+    def _row(
+        self, look: Look, told: dict[str, Any], weights: list[float], updates: list[float], memory_mb: float
+    ) -> dict[str, Any]:
+        phases, tokens = told["phases"], told["batch_tokens"]
+        seconds = math.fsum(phases.values()) - phases.get("checkpoint", 0.0)
+        flops = self._state.position.shape.phase_at(told["step"] - 1).flops
+        squares = [0.0] * len(self._groups)
+        for group, norm in zip(self._group_of, look.norms.tolist(), strict=True):
+            squares[group] += norm * norm
+        row = {
+            "step": told["step"],
+            "tokens": told["tokens"],
             "loss": look.loss if math.isfinite(look.loss) else None,
-            "losses": _tidy(look.losses),
-            "lr": state.run.recipe.optimiser.lr * state.factor,
-            "lrs": _tidy(rates),
+            "losses": self.by_domain(look),
+            "lr": told["lr"],
+            "lrs": self._named(told["lrs"]),
             "grad_norm": look.grad_norm if math.isfinite(look.grad_norm) else None,
-            "grad_norms": _tidy(look.grad_norms),
-            "weight_norms": _tidy(look.weight_norms),
-            "update_ratios": _tidy(look.update_ratios),
+            "grad_norms": self._named([math.sqrt(square) for square in squares]),
+            "weight_norms": self._named(weights),
+            "update_ratios": self._named([u / w if w else 0.0 for u, w in zip(updates, weights, strict=True)]),
             "tokens_per_second": round(tokens / seconds, 1),
             "mfu": round(flops / seconds / self._peak, 4),
             "ms": {phase: round(1e3 * phases[phase], 3) for phase in PHASES if phase in phases},
-            "memory_mb": round(environment.peak_memory_mb(state.device), 1),
-            "seconds": round(position.seconds, 4),
-        } | inside
+            "memory_mb": memory_mb,
+            "seconds": round(told["seconds"], 4),
+        }
+        return row | ({"inside": told["inside"]} if "inside" in told else {})
 
     def _named(self, values: Sequence[float]) -> dict[str, float]:
         return dict(zip(self._groups, values, strict=True))
-
-
-def _tidy(value: Any) -> Any:
-    """Numbers, in lists and tables too, to six digits; None for what JSON cannot say."""
-    if isinstance(value, dict):
-        return {name: _tidy(each) for name, each in cast(dict[str, Any], value).items()}
-    if isinstance(value, list):
-        return [_tidy(each) for each in cast(list[Any], value)]
-    return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -93,19 +93,22 @@ class Steps:
         """Clip, update, look and count, once the parameters have the gradient of `losses`; save when it is time."""
         state, position, clock = self.state, self._position, self.clock
         norms = state.whole_norms(gradients.norms(state.gradients()))
-        gradients.clip(state.gradients(), norms.norm(), self.recipe.optimiser.grad_clip)
+        norm = norms.norm()
+        gradients.clip(state.gradients(), norm, self.recipe.optimiser.grad_clip)
         state.update()
         clock.lap("optimiser")
-        look, inside = self._signals.look(losses, norms, self._batch), self._signals.inside(self._tokens)
+        look, inside = self._signals.look(losses, norms, norm, self._batch), self._signals.inside(self._tokens)
         clock.lap("signals")
 
         phases = clock.step()
         seconds = math.fsum(phases.values()) - phases.get("checkpoint", 0.0)  # which is counted already
-        state.loader = self._loader.observe(look.losses)
+        state.loader = self._loader.observe(self._signals.by_domain(look) if self.recipe.data.reweight else {})
         position.advance(look.loss, self._loader.batch_tokens, seconds)
         self._diverged = self._divergence.seen(position.step, look.loss, look.grad_norm) or ""
         position.smoothed_loss = self._divergence.smoothed
-        self._metrics.append(self._signals.row(look, inside, self._loader.batch_tokens, phases))
+        self._signals.note(look, inside, self._loader.batch_tokens, phases)
+        if self._signals.due:
+            self._tell()
         # Clocks differ; the first process's counts.
         due = position.seconds - self._saved_at >= self._order.checkpoint_seconds
         due = self._team.any(due and self._team.rank == 0)
@@ -115,6 +118,7 @@ class Steps:
     def result(self) -> TrainingResult:
         """How the run ended, or where it was paused: then its checkpoint is saved first."""
         position = self._position
+        self._tell()
         # The last update has no next step whose loss would show what it broke.
         if position.finished and not self._diverged and not self.state.finite():
             self._diverged = "weights are not finite after the last step"
@@ -126,7 +130,12 @@ class Steps:
             self._save()
         return position.result("finished" if position.finished else "paused", self._loader.counts())
 
+    def _tell(self) -> None:
+        for row in self._signals.rows():
+            self._metrics.append(row)
+
     def _save(self) -> None:
+        self._tell()
         self.clock.lap("signals")
         facts, tensors = self.state.facts(self._metrics.flush()), self.state.tensors()
         if self._team.rank == 0 or self.state.sharding:
