@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from assay.training.kernels import plain
 from assay.training.model import GPT
 from assay.training.model.mlp import Mlp
 from assay.training.model.moe import Experts
@@ -89,7 +90,7 @@ def look_inside(model: GPT, batch: TokenBatch) -> dict[str, Any]:
     training = model.training
     model.eval()  # experts count no loads
     try:
-        with _Attention() as attention:
+        with plain(), _Attention() as attention:  # kernels of our own would pass it by
             logits = model(batch.tokens[:rows], documents)
     finally:
         model.train(training)

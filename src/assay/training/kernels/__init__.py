@@ -26,6 +26,11 @@ def plain() -> Iterator[None]:
         _asked_plain = before
 
 
+def asked_plain() -> bool:
+    """Whether this is within `plain()`."""
+    return _asked_plain
+
+
 def usable(x: Tensor) -> bool:
     """Whether the kernels may work on this tensor, and on others like it."""
     return (

@@ -19,8 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.attention.flex_attention import BlockMask
 
 from assay.training.kernels import usable
+from assay.training.kernels.flex import attend_blocks
 
 LONGEST = 1024
 WORTH = 2**19  # scores from which on it pays
@@ -99,18 +101,22 @@ class _CausalAttention(torch.autograd.Function):
         return of_q.view_as(q_BHTD), of_k.view_as(k_BHTD), of_v.view_as(v_BHTD), None
 
 
-def attend(q_BHTD: Tensor, k_BKTD: Tensor, v_BKTD: Tensor, mask: Tensor | None) -> Tensor:
+def attend(q_BHTD: Tensor, k_BKTD: Tensor, v_BKTD: Tensor, mask: Tensor | BlockMask | None) -> Tensor:
     """Softmax attention; each output row (B, T, H·D) has its heads side by side.
 
     Args:
-        mask: who may attend to whom, (T, T) or (B, 1, T, T), True where it may; None: nobody to what comes later.
+        mask: who may attend to whom, (T, T) or (B, 1, T, T), True where it may, or as blocks (`flex.py`); None: nobody
+            to what comes later.
     """
     B, H, T, _ = q_BHTD.shape
     grouped = k_BKTD.shape[1] != H
     if mask is None and not grouped and T <= LONGEST and B * H * T * T >= WORTH and usable(q_BHTD):
         keep = torch.is_grad_enabled()
         return _CausalAttention.apply(q_BHTD, k_BKTD, v_BKTD, keep)  # pyright: ignore[reportReturnType]
-    y_BHTD = F.scaled_dot_product_attention(
-        q_BHTD, k_BKTD, v_BKTD, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped
-    )
+    if isinstance(mask, BlockMask):
+        y_BHTD = attend_blocks(q_BHTD, k_BKTD, v_BKTD, mask)
+    else:
+        y_BHTD = F.scaled_dot_product_attention(
+            q_BHTD, k_BKTD, v_BKTD, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped
+        )
     return y_BHTD.transpose(1, 2).flatten(2)

@@ -1,16 +1,19 @@
-"""Who may attend to whom, as boolean masks (True: may)."""
+"""Who may attend to whom: boolean masks (True: may), or block masks on a GPU (`kernels/flex.py`)."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.attention.flex_attention import BlockMask
+
+from assay.training.kernels.flex import block_mask, blocks_serve
 
 
 class Masks(NamedTuple):
     """Masks (T, T) or (B, 1, T, T) of layers that see everything and of those with a window; None: merely causal."""
 
-    full: Tensor | None = None
-    window: Tensor | None = None
+    full: Tensor | BlockMask | None = None
+    window: Tensor | BlockMask | None = None
 
 
 CAUSAL = Masks()
@@ -30,6 +33,9 @@ def masks(tokens_BT: Tensor, documents_BT: Tensor | None, window: int) -> Masks:
     """
     length, device = tokens_BT.shape[1], tokens_BT.device
     window = window if window < length else 0
+    if blocks_serve(device) and (window or documents_BT is not None):
+        full = None if documents_BT is None else block_mask(length, 0, documents_BT, device)
+        return Masks(full, block_mask(length, window, documents_BT, device) if window else full)
     windowed = causal(length, window, device) if window else None
     if documents_BT is None:
         return CAUSAL if windowed is None else Masks(None, windowed)
