@@ -101,7 +101,9 @@ class Lab:
         return self.external is not None and self.external.trainer.evaluation is not None
 
     def workers(self) -> int:
-        return self.config.execution.workers or len(os.sched_getaffinity(0))
+        """Runs at a time: as told, or so many that each process of each run has a core."""
+        execution = self.config.execution
+        return execution.workers or max(1, len(os.sched_getaffinity(0)) // execution.hardware.processes)
 
     @cached_property
     def confinement(self) -> Confinement:

@@ -213,7 +213,7 @@ class LocalExecutor:
         assert job.slot is not None
         job.kind, job.steps = kind, result.steps if result else 0
         job.process, job.pid = next(self._numbers), 0
-        core = self._cores[job.slot] if self._cores else None
+        core = self._cores[job.slot] if self._cores and job.order.hardware.processes == 1 else None
         if job.order.hardware.packed and kind == "train":
             write_pack(job.folder, [mate.folder for mate in self._mates(job)])
         self._launcher.start(job.process, job.folder, kind, core)
