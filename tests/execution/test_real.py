@@ -10,10 +10,12 @@ import psutil
 import pytest
 
 from assay.execution.attempts import read_attempts
+from assay.execution.confinement import find_confinement
 from assay.execution.folder import prepare_corpus, read_scores
 from assay.execution.local import LocalExecutor
+from assay.spec.hardware import Hardware
 from assay.spec.recipe import Recipe, changed
-from assay.spec.run import Run, RunOrder, Seed
+from assay.spec.run import Outcome, Run, RunOrder, Seed
 from assay.spec.scale import Scale
 from tests.execution.helpers import collect, wait_for
 from tests.training.tiny import write_corpus
@@ -88,3 +90,24 @@ def test_an_order_that_cannot_be_met_says_why(executor: LocalExecutor, corpus: P
     assert outcome.status == "failed"
     assert "nowhere" in outcome.message
     assert "Traceback" not in outcome.message
+
+
+@pytest.mark.slow
+def test_several_processes_train_a_run_within_the_confinement(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "lab" / "vault").mkdir(parents=True, mode=0o700)
+    confinement = find_confinement(tmp_path / "lab" / "vault")
+    if confinement.way == "none":
+        pytest.skip(f"this machine lets assay confine nothing: {confinement.reason}")
+    executor = LocalExecutor(1, {"docs": 1.0, "code": 1.0}, confinement=confinement)
+    order = real_order(corpus).model_copy(update={"hardware": Hardware(processes=2)})
+    folder = tmp_path / "lab" / "runs" / "two"
+    try:
+        executor.submit(order, folder)
+        found: list[tuple[str, Outcome]] = []
+        while not found:
+            found = executor.poll(1.0)
+    finally:
+        executor.close()
+    [(_, outcome)] = found
+    assert outcome.status == "finished", outcome.message
+    assert outcome.score is not None

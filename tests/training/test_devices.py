@@ -190,6 +190,21 @@ def test_a_lost_worker_leaves_a_run_that_goes_on(tmp_path: Path, corpus: Path) -
 
 
 @pytest.mark.slow
+def test_workers_do_not_outlive_who_asked_for_them(tmp_path: Path, corpus: Path) -> None:
+    """An orphan would write to a folder that a new attempt owns."""
+    run_json = write_order(tmp_path, corpus, PADDED, SCALE, hardware=DDP)
+    process = subprocess.Popen([sys.executable, "-m", "assay.training", str(run_json)])
+    while process.poll() is None and not (tmp_path / "metrics.jsonl").exists():
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while _workers(run_json) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _workers(run_json)
+
+
+@pytest.mark.slow
 def test_a_pause_reaches_all_workers(tmp_path: Path, corpus: Path) -> None:
     run_json = write_order(tmp_path, corpus, PADDED, SCALE, hardware=DDP)
     process = subprocess.Popen([sys.executable, "-m", "assay.training", str(run_json)])

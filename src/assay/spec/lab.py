@@ -109,7 +109,9 @@ class ExecutionSettings(Frozen):
     """Where runs happen."""
 
     executor: str = Field(default="local", description="local: on this machine")
-    workers: int = Field(default=0, ge=0, description="runs at a time; 0: so many that each of their processes has a core")
+    workers: int = Field(
+        default=0, ge=0, description="runs at a time; 0: so many that each of their processes has a core"
+    )
     in_flight: int = Field(default=2, ge=1, description="proposals under test at a time")
     trainer: str = Field(
         default="", description="path of a trainer.toml, from the lab's folder on; empty: the built-in trainer"
