@@ -27,7 +27,7 @@ from assay.spec.run import Outcome, RunOrder
 from assay.store.ledger import GENESIS, _digest
 from assay.store.schema import ledger, ledger_head
 from tests.campaign.conftest import MakeLab
-from tests.campaign.helpers import NOISE, of_kind, proposal, simulate
+from tests.campaign.helpers import NOISE, of_kind, own_random, proposal, simulate
 
 Effects = dict[tuple[str, Any], float]
 MUON, LINEAR, FINAL = ("optimiser.name", "muon"), ("schedule.name", "linear"), ("schedule.final", 0.0)
@@ -45,7 +45,7 @@ def world(effects: Effects, noise: float = NOISE) -> Callable[[RunOrder], Outcom
         run = order.run
         fields = flatten(run.recipe.model_dump(mode="json"))
         gain = sum(effect for (key, value), effect in effects.items() if fields[key] == value)
-        seeded, own = random.Random(run.seed.init), random.Random(run.hash)
+        seeded, own = random.Random(run.seed.init), own_random(run)
         level = (3.0 - 0.3 * (run.scale.flops / 3e8) ** 0.5) * (1 - gain / 100)
         score = level * (1 + 3 * noise * seeded.gauss(0, 1) + noise * own.gauss(0, 1))
         if order.stop_at_step is not None:

@@ -1,7 +1,5 @@
 """Equal tokens and equal time on certificates, against a world whose loss-compute curve is known."""
 
-import random
-
 import pytest
 
 from assay.campaign.facts import facts as lab_facts
@@ -9,7 +7,7 @@ from assay.evidence.multiplier import CurvePoint, loss_at
 from assay.interfaces.report.page import render
 from assay.spec.run import Outcome, RunOrder
 from tests.campaign.conftest import MakeLab
-from tests.campaign.helpers import proposal, simulate
+from tests.campaign.helpers import own_random, proposal, simulate
 
 
 def test_a_power_law_is_read_off_exactly() -> None:
@@ -25,7 +23,7 @@ def world(order: RunOrder) -> Outcome:
     """Loss a power of compute; a linear schedule saves 4%, and its steps take 1.5 times as long."""
     run = order.run
     better = run.recipe.schedule.name == "linear"
-    noise = 0.001 * random.Random(run.hash).gauss(0, 1)
+    noise = 0.001 * own_random(run).gauss(0, 1)
     score = 3.0 * (run.scale.flops / 1e8) ** -0.1 * (0.96 if better else 1.0) * (1 + noise)
     if order.stop_at_step is not None:
         return Outcome(status="paused", flops=run.scale.flops / 2, seconds=1.0, half_loss=score)

@@ -12,18 +12,17 @@ from assay.spec.recipe import changed
 from assay.spec.run import Outcome, RunOrder
 from assay.spec.scale import shape_at
 from tests.campaign.conftest import MakeLab
-from tests.campaign.helpers import NOISE
+from tests.campaign.helpers import NOISE, own_random
 
 WIDE = {"model.mlp_ratio": 8.0}
 
 
 def by_tokens(order: RunOrder) -> Outcome:
     """More tokens, lower loss, by whatever recipe; a wide MLP's steps take three times as long."""
-    import random
 
     run = order.run
     shape = shape_at(run.recipe, run.scale, order.vocab)
-    noise = NOISE * random.Random(run.hash).gauss(0, 1)
+    noise = NOISE * own_random(run).gauss(0, 1)
     score = 3.0 * (shape.tokens / 1e4) ** -0.1 * (1 + noise)
     ms = 3.0 if run.recipe.model.mlp_ratio == 8.0 else 1.0
     seconds = shape.steps * ms / 1e3

@@ -20,7 +20,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     muon = {"optimiser.name": "muon"}
     lab.store.post("propose", proposal(1, change=muon, hypothesis=HOSTILE, citations=["https://example.org/paper"]))
     lab.store.post("propose", proposal(2, author="agent:bold", change={"optimiser.lr": 0.015}))
-    lab.store.post("propose", proposal(3, author="agent:<b>lost", change={"model.bias": True}))
+    lab.store.post("propose", proposal(3, author="agent:<b>lost", change={"base_width": 128}))
     lab.store.post("propose", proposal(4, author="model:small", change={"model.tied_embeddings": False}))
     campaign(lab, "100runs")
     campaign(lab, "66runs")

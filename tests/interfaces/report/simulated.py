@@ -16,6 +16,7 @@ from assay.spec.budget import Budget
 from assay.spec.recipe import Recipe, flatten
 from assay.spec.run import Outcome, RunOrder
 from assay.spec.scale import shape_at
+from tests.campaign.helpers import own_random
 
 #: True reduction of the score, per cent, for values that generation 0 does not have. Everything else does nothing.
 EFFECTS: dict[tuple[str, Any], float] = {
@@ -61,7 +62,7 @@ def outcome(lab: Lab, order: RunOrder, diverges: float) -> Outcome:
     steps = shape_at(run.recipe, run.scale, order.vocab).steps
     flops = run.scale.flops
     gain = recipe_gain(run.recipe)
-    seeded, own = random.Random(run.seed.init), random.Random(run.hash)
+    seeded, own = random.Random(run.seed.init), own_random(run)
     level = (1 + 2.2 * (flops / 1e11) ** -0.14) * (1 - gain / 100)
     score = level * (1 + 3 * NOISE * seeded.gauss(0, 1) + NOISE * own.gauss(0, 1))
     write_metrics(lab.run_dir(order.run_hash), steps, score, own)
