@@ -13,6 +13,7 @@ from assay.spec.recipe import Recipe, changed
 from assay.spec.run import Run, RunOrder, Seed, TrainingResult
 from assay.spec.scale import Scale, shape_at
 from assay.training.main import train
+from assay.training.memory import explained
 from assay.training.packed import train_pack
 from assay.training.pause import Pause
 from assay.training.protocol import PACK
@@ -120,3 +121,11 @@ def test_what_pays_is_the_default_of_the_device() -> None:
     assert Hardware(device="cuda").packed
     assert Hardware(pack=4).words() == "packed"
     assert Hardware(pack=4).words() == Hardware(pack=8).words(), "how many are packed decides nothing"
+
+
+def test_a_pack_that_does_not_fit_says_how_many_runs_would(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = make_order(corpus, {}, seed=1)
+    each = shape_at(order.run.recipe, order.run.scale, order.vocab).memory_mb()
+    monkeypatch.setattr("assay.training.memory.available_mb", lambda _device: 5 * each)
+    with pytest.raises(UserError, match=r"8 packed runs.*execution\.hardware\.pack = 3 would fit"), explained(order, 8):
+        raise MemoryError

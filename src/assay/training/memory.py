@@ -9,7 +9,7 @@ import psutil
 import torch
 
 from assay.spec.errors import UserError
-from assay.spec.memory import what_fits
+from assay.spec.memory import MARGIN, what_fits
 from assay.spec.run import RunOrder
 from assay.spec.scale import shape_at
 
@@ -30,8 +30,13 @@ def available_mb(device: str = "cpu") -> float:
 
 
 @contextmanager
-def explained(order: RunOrder) -> Iterator[None]:
-    """Turn running out of memory while `order` is trained into a `UserError` that says what would fit."""
+def explained(order: RunOrder, runs: int = 1) -> Iterator[None]:
+    """Turn running out of memory while `order` is trained into a `UserError` that says what would fit.
+
+    Args:
+        order: what is trained, or one of the runs that train together.
+        runs: how many do.
+    """
     have = available_mb(order.hardware.device)
     try:
         yield
@@ -40,6 +45,12 @@ def explained(order: RunOrder) -> Iterator[None]:
             raise
         recipe = order.run.recipe
         shape = shape_at(recipe, order.run.scale, order.vocab)
+        if runs > 1 and (fit := int(have / MARGIN / shape.memory_mb())):
+            fit = min(fit, runs - 1)
+            raise UserError(
+                f"out of memory: {runs} packed runs need about {runs * shape.memory_mb():,.0f} MB, and there are "
+                f"{have:,.0f} MB; execution.hardware.pack = {fit} would fit"
+            ) from error
         raise UserError(f"out of memory: {what_fits(recipe, shape, have)}") from error
 
 

@@ -10,11 +10,13 @@ beside what a step does with each of them for every token.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from assay.spec.hardware import Hardware
 from assay.spec.recipe import Recipe
@@ -46,7 +48,9 @@ class Pack:
         targets = torch.stack([batch.targets for batch in batches])
         documents = [batch.documents for batch in batches if batch.documents is not None]
         packed: Any = torch.vmap(self._one, in_dims=(0, 0, 0, 0 if documents else None))
-        total_K, nats_KBT = packed(stacks, tokens, targets, torch.stack(documents) if documents else None)
+        # PyTorch's fused attention for CPUs has no batching rule: `vmap` would call it for one model after the other.
+        with sdpa_kernel(SDPBackend.MATH) if tokens.device.type == "cpu" else nullcontext():
+            total_K, nats_KBT = packed(stacks, tokens, targets, torch.stack(documents) if documents else None)
         return total_K.sum(), [Losses(one, nats) for one, nats in zip(total_K.detach(), nats_KBT, strict=True)]
 
     def _one(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from assay.spec.run import RunOrder, TrainingResult
 from assay.training import environment
+from assay.training.memory import explained
 from assay.training.pack import Pack
 from assay.training.pause import Pause
 from assay.training.steps import Steps
@@ -21,13 +22,16 @@ def train_pack(orders: Mapping[Path, RunOrder], pause: Pause) -> dict[Path, Trai
     Raises:
         UserError: a recipe, the corpus, the disk or another run's checkpoint stands in the way.
     """
-    environment.prepare(*{order.hardware for order in orders.values()})  # all alike, or none
     results: dict[Path, TrainingResult] = {}
-    with ExitStack() as stack:
+    if not orders:
+        return results
+    first = next(iter(orders.values()))
+    environment.prepare(first.hardware)
+    with explained(first, runs=len(orders)), ExitStack() as stack:
         runs = {folder: stack.enter_context(Steps(order, folder)) for folder, order in orders.items()}
         while runs:
             together = list(runs.values())
-            pack = Pack([steps.state.model for steps in together], together[0].recipe, together[0].hardware)
+            pack = Pack([steps.state.model for steps in together], first.run.recipe, first.hardware)
             while all(steps.left for steps in together) and not pause.requested:
                 _step(pack, together)
             for folder, steps in list(runs.items()):
