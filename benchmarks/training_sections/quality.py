@@ -217,7 +217,7 @@ def summarise(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         lower = [100 * (a - b) / a for a, b in zip(peer, ours, strict=True)]
         summary.append(
             {
-                "size": size.name, "tokens": size.steps * CONTEXT * BATCH, "seeds": seeds, "wanted": size.seeds,
+                "size": size.name, "tokens": by_arm["assay"][seeds[0]]["tokens"], "seeds": seeds, "wanted": size.seeds,
                 "parameters": {arm: by_arm[arm][seeds[0]]["parameters"] for arm in ARMS},
                 "nanogpt": float(np.mean(peer)), "assay": float(np.mean(ours)), "lower_percent": float(np.mean(lower)),
                 "interval": t_interval(lower), "pairs": lower,
