@@ -1,7 +1,8 @@
 """Tokens per CPU-second against nanoGPT, on one thread, fp32, at T=256 and 4,096 tokens a step
 
 A speed counts only where both sides do the same arithmetic: from the same weights and batches, with the same AdamW,
-their losses have to agree within 1e-5 for 20 steps.
+their losses have to agree within 1e-5 for 20 steps. The peak is what the matrix product of two 2048 × 2048 matrices
+reaches, measured in the same turns; the share of it counts the FLOPs that `assay.spec.scale` counts for a step.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,8 @@ CONTEXT, BATCH, VOCAB = 256, 16, 256
 GRID = ((128, 4), (192, 6), (320, 8))
 HEAD_DIM = 32
 AGREE_STEPS, TOLERANCE = 20, 1e-5
-STEPS = 20  # of one measurement
+STEPS = 4  # of one measurement: short turns, so that all sides see the same load of the machine
+PEAK_SIZE = 2048
 SETTINGS = nanogpt.Settings()
 
 GPT2 = changed(Recipe(), {"data.context": CONTEXT, "data.batch": BATCH})
@@ -68,6 +70,12 @@ def assay_step(state: TrainingState) -> Step:
     return step
 
 
+def peak() -> float:
+    """FLOPs per CPU-second of a large matrix product."""
+    a, b = torch.randn(PEAK_SIZE, PEAK_SIZE), torch.randn(PEAK_SIZE, PEAK_SIZE)
+    return 2 * PEAK_SIZE**3 / cpu_seconds(lambda: a @ b)
+
+
 def disagreement(peer: nanogpt.Nanogpt, width: int, depth: int, steps: int = AGREE_STEPS) -> float:
     """Largest difference between the losses of both sides, in nats a token, from the same weights and batches."""
     torch.manual_seed(0)
@@ -91,6 +99,7 @@ def measure(options: Options) -> tuple[dict[str, Any], str]:
             "modern": assay_step(assay_state(MODERN, width, depth)),
         }
         data = batches(steps)
+        shape = shape_at(GPT2, Scale(name="shape", width=width, depth=depth, flops=1e18), VOCAB)
 
         def tokens_per_second(step: Step, data: list[tuple[torch.Tensor, torch.Tensor]] = data) -> float:
             seconds = cpu_seconds(lambda: [step(x, y) for x, y in data])
@@ -99,11 +108,13 @@ def measure(options: Options) -> tuple[dict[str, Any], str]:
         for step in sides.values():
             step(*data[0])  # not measured cold
         speeds = in_turn(
-            {name: lambda step=step: tokens_per_second(step) for name, step in sides.items()}, options.repeats
+            {"peak": peak, **{name: lambda step=step: tokens_per_second(step) for name, step in sides.items()}},
+            options.repeats,
         )
         found.append(
             {
                 "width": width, "depth": depth, "tokens_per_cpu_second": speeds, "median": medians(speeds),
+                "flops_per_token": shape.flops_per_step / shape.tokens_per_step,
                 "disagreement": disagreement(peer, width, depth, 2 if options.quick else AGREE_STEPS),
             }
         )  # fmt: skip
@@ -112,6 +123,9 @@ def measure(options: Options) -> tuple[dict[str, Any], str]:
             f"{row['width']} × {row['depth']}", f"{row['disagreement']:.1e}", f"{row['median']['nanogpt']:,.0f}",
             *(f"{row['median'][side]:,.0f} ({row['median'][side] / row['median']['nanogpt']:.2f}×)"
               for side in ("gpt2", "modern")),
+            f"{row['median']['peak'] / 1e9:.0f}",
+            *(f"{row['median'][side] * row['flops_per_token'] / row['median']['peak']:.0%}"
+              for side in ("nanogpt", "gpt2")),
         ]
         for row in found
     ]  # fmt: skip
@@ -121,5 +135,8 @@ def measure(options: Options) -> tuple[dict[str, Any], str]:
         "nanoGPT (tokens per CPU-second)",
         "assay, GPT-2",
         "modern",
+        "peak (GFLOP/s)",
+        "share of it: nanoGPT",
+        "assay, GPT-2",
     ]
     return {"models": found, "peer": peer.commit}, table(head, lines)
