@@ -34,7 +34,7 @@ class Options:
         work: where what takes long to make is kept, to go on from there.
         repeats: measurements of each side; medians are reported.
         quick: measure as little as shows that everything runs; the numbers mean nothing.
-        sizes: names of the only sizes of `quality` wanted; empty: all.
+        sizes: names of the only sizes of `quality`, or widths of `speed`, wanted; empty: all.
         arms: names of its only sides wanted; empty: both.
         as_is: compare the runs of `quality` that there are, and train none.
     """

@@ -34,7 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, help="folder for what takes long to make; a temporary one if left out")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="measurements of each side (at least 5)")
     parser.add_argument("--quick", action="store_true", help="show that everything runs")
-    parser.add_argument("--sizes", nargs="*", default=(), help="quality: only these sizes")
+    parser.add_argument("--sizes", nargs="*", default=(), help="quality: only these sizes; speed: only these widths")
     parser.add_argument("--arms", nargs="*", default=(), help="quality: only these sides")
     parser.add_argument("--as-is", action="store_true", help="quality: compare the runs that there are, train none")
     parser.add_argument("--json", action="store_true", help="print the numbers instead of tables")

@@ -24,7 +24,7 @@ CONTEXT, BATCH, VOCAB = 256, 16, 256
 GRID = ((128, 4), (192, 6), (320, 8))
 HEAD_DIM = 32
 AGREE_STEPS, TOLERANCE = 20, 1e-5
-STEPS = 4  # of one measurement: short turns, so that all sides see the same load of the machine
+STEPS = 2  # of one measurement: short turns, so that all sides see the same load of the machine
 PEAK_SIZE = 2048
 SETTINGS = nanogpt.Settings()
 
@@ -93,6 +93,8 @@ def measure(options: Options) -> tuple[dict[str, Any], str]:
     grid, steps = (GRID[:1], 1) if options.quick else (GRID, STEPS)
     found: list[dict[str, Any]] = []
     for width, depth in grid:
+        if options.sizes and str(width) not in options.sizes:
+            continue
         sides = {
             "nanogpt": peer_step(peer.model(width, depth, width // HEAD_DIM, CONTEXT, VOCAB, SETTINGS)),
             "gpt2": assay_step(assay_state(GPT2, width, depth)),

@@ -87,11 +87,13 @@ class Shape(Frozen):
 
         Weights, gradients and two optimiser moments (16 bytes a parameter), and a checkpoint's copy of all but the
         gradients while it is written (12); activations that autograd keeps and the backward pass needs, 24
-        residual-stream widths and 4 MLP widths a layer and token; logits. Attention scores are not kept. Measured
+        residual-stream widths and 4 MLP widths a layer and token; logits; attention scores of contexts that are
+        short enough for the kernel that keeps them (`training.kernels.attention`). Measured
         peaks were 0.65 to 1.1 times this, over widths, gated MLPs, experts, windows and value embeddings.
         """
         tokens = self.tokens_per_step
-        layer = tokens * (24 * self.width + 4 * self.mlp_hidden)
+        scores = self.heads * (self.context / 2 + 32) if self.context <= 1024 else 0
+        layer = tokens * (24 * self.width + 4 * self.mlp_hidden + scores)
         return (28 * self.parameters + 4 * (self.depth * layer + 3 * tokens * self.vocab)) / 1e6
 
 
