@@ -168,4 +168,7 @@ def test_a_lab_names_one_trainer() -> None:
     both = {"execution": {"trainer": "trainer.toml", "command": ["train"]}}
     with pytest.raises(UserError, match="'trainer' and 'command' cannot go together"):
         LabConfig.parse(least | both, "lab.toml")
+    ignored = {"execution": {"trainer": "trainer.toml", "hardware": {"device": "cuda"}}}
+    with pytest.raises(UserError, match="'trainer' and 'hardware' cannot go together"):
+        LabConfig.parse(least | ignored, "lab.toml")
     assert LabConfig.parse(least | {"execution": {"command": ["train", "{run}"]}}, "lab.toml").execution.trainer == ""

@@ -126,6 +126,11 @@ class ExecutionSettings(Frozen):
     def _one_trainer(self) -> "ExecutionSettings":
         if self.trainer and self.command:
             raise ValueError("'trainer' and 'command' cannot go together; remove one of the two")
+        if self.trainer and self.hardware != Hardware():
+            raise ValueError(
+                "'trainer' and 'hardware' cannot go together: such a trainer is told its device by its trainer.toml; "
+                "remove one of the two"
+            )
         return self
 
     @field_validator("executor")
