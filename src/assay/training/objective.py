@@ -1,5 +1,6 @@
 """What a training step makes small: the cross-entropy of the next token."""
 
+from contextlib import nullcontext
 from typing import NamedTuple, cast
 
 import torch
@@ -73,6 +74,7 @@ class Objective(nn.Module):
         self._bf16 = hardware.precision == "bf16"
 
     def forward(self, tokens: Tensor, targets: Tensor, documents: Tensor | None) -> tuple[Tensor, Tensor]:
-        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=self._bf16):
+        half = torch.autocast(tokens.device.type, torch.bfloat16) if self._bf16 else nullcontext()
+        with half:
             losses = objective(self.model, TokenBatch(tokens, targets, documents), self._recipe)
         return losses.total, losses.nats_BT
