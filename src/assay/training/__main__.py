@@ -1,6 +1,7 @@
 """`python -m assay.training run.json`: train one run, alone."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("run", type=Path, metavar="run.json", help="the run's order")
     path: Path = parser.parse_args(arguments).run
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is imported: its matrix products would take every core
     with Pause() as pause:  # before torch is imported, which takes seconds
         from assay.training.main import train
 
