@@ -36,15 +36,15 @@ from assay.training.trainer import train_run
 
 SHARED = Path(os.environ.get("ASSAY_SHARED", "../shared"))
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "training" / "transfer.svg"
-WIDTHS = (32, 64, 128, 256)
+WIDTHS = (64, 128, 192, 256)
 DEPTH, STEPS = 2, 150
 RECIPE = {
     "model.position": "rope", "model.qk_norm": True, "model.norm": "rmsnorm", "model.mlp": "relu2",
     "model.head_dim": 16, "model.tied_embeddings": False, "data.context": 128, "data.batch": 16,
     "optimiser.beta2": 0.95,    "schedule.name": "linear", "schedule.warmup": 0.1, "schedule.final": 0.0,
 }  # fmt: skip
-MUP = {"transfer": "mup", "base_width": WIDTHS[1], "base_depth": DEPTH}
-GRID = [2.0**-k for k in (10, 9, 8, 7, 6, 5)]
+MUP = {"transfer": "mup", "base_width": WIDTHS[0], "base_depth": DEPTH}
+GRID = [2.0**-k for k in (10, 9, 8, 7, 6)]
 #: What is swept: the changed fields, which rate, and its grid.
 RULES: dict[str, tuple[str, dict[str, Any], str, list[float]]] = {
     "adamw-mup": ("AdamW with muP", MUP, "optimiser.lr", GRID),
@@ -109,7 +109,7 @@ def draw(found: dict[tuple[str, int, float, int], float], rules: list[str], seed
         panels.append(Panel(marks, decades(x), loss_ticks(y), f"{name}: {key}", "training loss, nats a byte", legend))
     text = (
         f"Mean training loss of the last tenth of {STEPS} steps of 2,048 bytes, {len(seeds)} seeds, four widths at "
-        f"depth {DEPTH}; the marker is each width's best rate. Under muP the rates belong to width {WIDTHS[1]}."
+        f"depth {DEPTH}; the marker is each width's best rate. Under muP the rates belong to width {WIDTHS[0]}."
     )
     return picture("The best learning rate, as the model gets wider", text, panels)
 

@@ -4,12 +4,14 @@ To add one, add an entry to `CONFLICTS`: the two dotted keys, when they exclude 
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 Flat = dict[str, Any]
 
 
-class Conflict(NamedTuple):
+@dataclass(frozen=True)
+class Conflict:
     """Two settings that cannot go together."""
 
     one: str

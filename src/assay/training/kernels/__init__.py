@@ -39,6 +39,6 @@ def usable(x: Tensor) -> bool:
         and not _asked_plain
         and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
-        and torch._C._functorch.maybe_current_level() is None
+        and torch._C._functorch.maybe_current_level() is None  # pyright: ignore[reportAttributeAccessIssue]
         and torch._C._len_torch_dispatch_stack() == 0
     )

@@ -69,7 +69,7 @@ class _CausalAttention(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g_BTC: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, g_BTC: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         q_BHTD, k_BHTD, v_BHTD, y_BTC, *kept = ctx.saved_tensors
         B, H, T, D = q_BHTD.shape
         scale = D**-0.5

@@ -59,7 +59,7 @@ class _SplitHeads(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         saved = list(ctx.saved_tensors)
         rope = (saved[-2], -saved[-1]) if ctx.rope else None
         B, _, T, D = grads[0].shape

@@ -19,7 +19,7 @@ class _Relu2(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> Tensor:
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         [positive] = ctx.saved_tensors
         return (g * positive).mul_(2)
 
