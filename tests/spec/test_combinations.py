@@ -11,6 +11,7 @@ from assay.spec.recipe import Recipe, changed, flatten
 EXAMPLES: list[dict[str, Any]] = [
     {"model.experts": 2, "model.experts_per_token": 3},
     {"model.experts": 4, "model.bias": True},
+    {"model.position": "rope", "model.head_dim": 15},
     {"model.init": "zero_residual", "model.norm_place": "output"},
     {"model.init": "zero_residual", "model.norm_place": "sandwich"},
     {"optimiser.name": "schedule_free", "schedule.average": 0.2},

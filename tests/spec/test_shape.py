@@ -130,8 +130,11 @@ def test_batch_warmup_by_hand(batch: int, warmup: float, optimiser: str, flops: 
     [
         ({"model.head_dim": 48}, {}, "width 64 is not a positive multiple of model.head_dim 48"),
         ({"model.width_ratio": 0.001}, {}, "width 0 is not a positive multiple of model.head_dim 32"),
-        ({"model.query_heads_per_kv": 3}, {}, "model.query_heads_per_kv must divide 2"),
-        ({"model.head_dim": 1, "model.position": "rope"}, {}, "RoPE needs an even model.head_dim, not 1"),
+        (
+            {"model.query_heads_per_kv": 3},
+            {},
+            "with model.head_dim 32 a width of 64 has 2 query heads, and model.query_heads_per_kv 3 must divide 2",
+        ),
         ({}, {"flops": 10.0}, "scale 's' allows 10 FLOPs, less than the 6.04e+08 of a single step"),
         ({"data.batch": 2**24, "data.context": 2**24}, {}, "make data.batch smaller"),
     ],

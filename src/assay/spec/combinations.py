@@ -41,6 +41,11 @@ CONFLICTS: tuple[Conflict, ...] = (
         "experts have no biases",
     ),
     Conflict(
+        "model.position", "model.head_dim",
+        lambda r: r["model.position"] == "rope" and r["model.head_dim"] % 2 == 1,
+        "rotary positions turn the numbers of a head in pairs, so that there must be an even number of them",
+    ),
+    Conflict(
         "model.init", "model.norm_place",
         lambda r: r["model.init"] == "zero_residual" and r["model.norm_place"] in ("output", "sandwich"),
         "a block that begins by writing nothing leaves the norm on its output nothing to divide",

@@ -178,11 +178,10 @@ def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:
     heads = width // model.head_dim
     if heads % model.query_heads_per_kv:
         raise UserError(
-            f"this recipe cannot be built at scale '{scale.name}': {heads} query heads cannot share key/value "
-            f"heads in groups of {model.query_heads_per_kv}; model.query_heads_per_kv must divide {heads}"
+            f"this recipe cannot be built at scale '{scale.name}': with model.head_dim {model.head_dim} a width of "
+            f"{width} has {heads} query heads, and model.query_heads_per_kv {model.query_heads_per_kv} must divide "
+            f"{heads}; change one of the two, or model.width_ratio"
         )
-    if model.position == "rope" and model.head_dim % 2:
-        raise UserError(f"this recipe cannot be built: RoPE needs an even model.head_dim, not {model.head_dim}")
     kv_heads = heads // model.query_heads_per_kv
     mlp_hidden = max(1, round(width * model.mlp_ratio))
     kv_width = kv_heads * model.head_dim

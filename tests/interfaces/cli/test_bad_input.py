@@ -187,7 +187,7 @@ def test_lab_toml(configure: Configure, keys: dict[str, Any], expected: str) -> 
         ({"start__data__mixture": {"prosa": 1.0}}, "start: data.mixture names 'prosa', but the corpus has only: prose"),
         ({"corpus__score_weights": {"prosa": 1.0}}, "corpus.score_weights names 'prosa'"),
         ({"start__model__head_dim": 24}, "width 32 is not a positive multiple of model.head_dim 24"),
-        ({"start__model__query_heads_per_kv": 2}, "model.query_heads_per_kv must divide 1"),
+        ({"start__model__query_heads_per_kv": 2}, "model.query_heads_per_kv 2 must divide 1"),
         ({"start__data__batch": 2**20}, "less than the"),
         ({"corpus__id": "0" * 16}, "no corpus here"),
     ],
