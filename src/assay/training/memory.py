@@ -39,6 +39,9 @@ def explained(order: RunOrder, runs: int = 1) -> Iterator[None]:
     """
     have = available_mb(order.hardware.device)
     try:
+        # A system that promises more memory than there is kills the process later, without a word.
+        if order.hardware.device == "cpu" and order.hardware.processes == 1 and runs * _least_mb(order) > have:
+            raise MemoryError
         yield
     except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not _is_about_memory(error):
@@ -52,6 +55,12 @@ def explained(order: RunOrder, runs: int = 1) -> Iterator[None]:
                 f"{have:,.0f} MB; execution.hardware.pack = {fit} would fit"
             ) from error
         raise UserError(f"out of memory: {what_fits(recipe, shape, have)}") from error
+
+
+def _least_mb(order: RunOrder) -> float:
+    """Memory that a run surely needs: weights, gradients and a moment of each, and what it keeps of activations."""
+    shape = shape_at(order.run.recipe, order.run.scale, order.vocab)
+    return max(12e-6 * shape.parameters, shape.memory_mb() / MARGIN)
 
 
 def _is_about_memory(error: RuntimeError) -> bool:
