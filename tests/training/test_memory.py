@@ -87,11 +87,9 @@ def test_other_trouble_is_not_about_memory(order: RunOrder) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
 
-def test_what_surely_does_not_fit_is_refused_before_it_begins(order: RunOrder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_surely_does_not_fit_is_refused_at_once(order: RunOrder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Linux promises more memory than there is, and later kills who uses it."""
-    monkeypatch.setattr("assay.training.memory.available_mb", lambda device: 0.1)
-    with (
-        pytest.raises(UserError, match=r"out of memory: training needs about .* choose a smaller scale"),
-        explained(order),
-    ):
+    monkeypatch.setattr("assay.training.memory.available_mb", lambda _: 0.1)
+    expected = r"out of memory: training needs about .* choose a smaller scale"
+    with pytest.raises(UserError, match=expected), explained(order):
         pytest.fail("training began")

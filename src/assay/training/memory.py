@@ -24,8 +24,12 @@ def available_mb(device: str = "cpu") -> float:
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY:
         found.append(limit - psutil.Process().memory_info().vms)
-    with suppress(OSError, ValueError):  # no container, or one without a limit ("max")
-        found.append(int((_CONTAINER / "memory.max").read_text()) - int((_CONTAINER / "memory.current").read_text()))
+    with suppress(OSError, ValueError, KeyError):  # no container, or one without a limit ("max")
+        limit = int((_CONTAINER / "memory.max").read_text())
+        used = int((_CONTAINER / "memory.current").read_text())
+        held = dict(line.split() for line in (_CONTAINER / "memory.stat").read_text().splitlines())
+        # Files that are kept in memory give way.
+        found.append(limit - used + int(held["inactive_file"]) + int(held["active_file"]))
     return max(0.0, min(found)) / 1e6
 
 
