@@ -1,7 +1,7 @@
 """A stand-in for trainer and evaluation that needs no torch: counts steps, keeps checkpoints, misbehaves on order.
 
 The zygote imports it by name, so the tests put this folder on PYTHONPATH. `behave.json` in a run folder says what
-it should do: {"steps", "step_seconds", "crash_at", "kill_at", "diverge_at", "evaluate_crashes"}.
+it should do: {"steps", "step_seconds", "crash_at", "kill_at", "diverge_at", "evaluate_crashes", "refuse"}.
 """
 
 import json
@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from assay.spec.errors import UserError
 from assay.spec.run import RunOrder, Scores, TrainingResult
 
 
@@ -29,6 +30,8 @@ def train(run_json: Path) -> TrainingResult:
     folder = run_json.parent
     order = RunOrder.parse(json.loads(run_json.read_text()), str(run_json))
     behave = behaviour(folder)
+    if "refuse" in behave:
+        raise UserError(behave["refuse"])
     stop: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
     checkpoint = folder / "checkpoint.json"

@@ -110,6 +110,13 @@ def test_an_exception_is_in_the_message(local: Make, tmp_path: Path) -> None:
     assert "RuntimeError: told to crash at step 2" in outcome.message
 
 
+def test_a_refusal_is_one_sentence(local: Make, tmp_path: Path) -> None:
+    executor, order = local(), make_order()
+    executor.submit(order, behave(tmp_path / "run", refuse="model.mlp is 'gelu' there and 'swiglu' here"))
+    [(_, outcome)] = collect(executor, 1)
+    assert (outcome.status, outcome.message) == ("failed", "model.mlp is 'gelu' there and 'swiglu' here")
+
+
 def test_a_crash_of_evaluation_trains_nothing_again(local: Make, tmp_path: Path) -> None:
     executor, order = local(), make_order()
     folder = behave(tmp_path / "run", evaluate_crashes=1)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.execution import attempts
-from assay.execution.folder import Kind, next_step, read_order, read_result
+from assay.execution.folder import ERROR, REFUSED, Kind, next_step, read_order, read_result
 from assay.spec.errors import UserError
 from assay.spec.run import TrainingResult
 from assay.training.protocol import pack_folders
@@ -64,9 +64,9 @@ def do(kind: Kind, folder: Path, work: Work) -> int:
         try:
             result = work(folder / "run.json" if kind == "train" else folder)
         except UserError as error:
-            print(f"error: {error}", flush=True)
-            end(f"error: {error}")
-            return 2
+            print(f"{ERROR}{error}", flush=True)
+            end(f"{ERROR}{error}")
+            return REFUSED
         except BaseException as error:
             traceback.print_exc()
             sys.stderr.flush()

@@ -18,6 +18,8 @@ from assay.training.protocol import PACK
 
 Kind = Literal["train", "evaluate"]
 
+#: Exit code of a process that refused its work, and what the line of its log that says why begins with.
+REFUSED, ERROR = 2, "error: "
 LOG_LINES = 20
 _TAIL_BYTES = 8192
 
@@ -126,6 +128,14 @@ def failed(folder: Path, why: str) -> Outcome:
     end = tail(folder / "log.txt")[-LOG_LINES:]
     message = why + ("; its log ends:\n" + "\n".join(end) if end else "; its log is empty")
     return Outcome(status="failed", message=message)
+
+
+def refused(folder: Path, why: str) -> Outcome:
+    """The outcome of a run that could not be begun or gone on with: the sentence that its log ends with."""
+    end = tail(folder / "log.txt")[-1:]
+    if not end or not end[0].startswith(ERROR):
+        return failed(folder, why)
+    return Outcome(status="failed", message=end[0].removeprefix(ERROR))
 
 
 def last_metrics(folder: Path) -> dict[str, Any]:

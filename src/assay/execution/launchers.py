@@ -210,6 +210,8 @@ def describe(code: int) -> str:
     if code >= 0:
         return f"exit code {code}"
     try:
-        return f"signal {-code} ({signal.Signals(-code).name})"
+        name = signal.Signals(-code).name
     except ValueError:
         return f"signal {-code}"
+    memory = ", which is how a system ends what takes more memory than there is" if name == "SIGKILL" else ""
+    return f"signal {-code} ({name}{memory})"

@@ -13,6 +13,7 @@ from pathlib import Path
 from assay.execution.attempts import end_killed
 from assay.execution.confinement import UNCONFINED, Confinement
 from assay.execution.folder import (
+    REFUSED,
     Kind,
     answer,
     failed,
@@ -21,6 +22,7 @@ from assay.execution.folder import (
     paused,
     prepare_corpus,
     read_result,
+    refused,
     write_order,
     write_pack,
 )
@@ -293,7 +295,9 @@ class LocalExecutor:
             job.crashes += 1
             if job.crashes > 1:
                 what = "training" if job.kind == "train" else "evaluation"
-                self._settle(job, failed(job.folder, f"{what} crashed twice, the last time: {trouble}"))
+                why = f"{what} crashed twice, the last time: {trouble}"
+                own = job.order.external is None and not job.order.command  # else the log's end says more
+                self._settle(job, (refused if own and code == REFUSED else failed)(job.folder, why))
             else:
                 self._again(job)
 
