@@ -54,6 +54,7 @@ ACTS_THROUGH = {
 }  # fmt: skip
 RECIPE_KEYS = tuple(flatten(Recipe().model_dump(mode="json")))
 KNOWN = {*RECIPE_KEYS, *FACTS}
+MOST_KEYS = 8  # that a message lists
 #: Names that no step count, and nothing that depends on it, may be reckoned from.
 COST_NAMES = {*RECIPE_KEYS, *SIZES}
 
@@ -331,7 +332,7 @@ def check_search(trainer: ExternalTrainer, space: Space, where: str) -> None:
     if silent:
         it = "it" if len(silent) == 1 else "them"
         raise UserError(
-            f"{where}: trainer '{trainer.name}' is not told {_list(silent)}, so that a change of {it} would do "
+            f"{where}: trainer '{trainer.name}' is not told {_some(silent)}, so that a change of {it} would do "
             f"nothing; use {it} in trainer.toml, as in '--flag={{{silent[0]}}}', or take {it} out of [search]"
         )
     for key, allowed in space.items():
@@ -341,6 +342,11 @@ def check_search(trainer: ExternalTrainer, space: Space, where: str) -> None:
             continue
         if problem := trainer.confuses(key, allowed):
             raise UserError(f"{where}: '{key}' may be {_list(map(as_text, allowed))}, but in trainer.toml {problem}")
+
+
+def _some(keys: list[str]) -> str:
+    """The first few of many keys."""
+    return _list(keys) if len(keys) <= MOST_KEYS else f"{_list(keys[:MOST_KEYS])} and {len(keys) - MOST_KEYS} more"
 
 
 def searchable(trainer: ExternalTrainer, space: Space) -> Space:
@@ -365,7 +371,7 @@ def check_told(trainer: ExternalTrainer, keys: Iterable[str], where: str) -> Non
     silent = [key for key in keys if key != "stream" and not trainer.tells(key)]
     if silent:
         raise UserError(
-            f"{where}: trainer '{trainer.name}' is not told {_list(silent)}, so that this recipe would train as the "
+            f"{where}: trainer '{trainer.name}' is not told {_some(silent)}, so that this recipe would train as the "
             f"lab's start does; use it in trainer.toml, or leave it as it is"
         )
 
