@@ -52,8 +52,8 @@ def test_a_controller_killed_at_every_turn_decides_as_an_undisturbed_one(
         each.store.post("propose", proposal({"optimiser.lr": 1e-3}))
         each.store.post("propose", proposal({"optimiser.lr": 2000.0}))
         each.store.post("propose", proposal({"optimiser.name": "muon"}))
-    assert "70 runs" in simulate(calm, "70runs")
-    words = [sys.executable, "-m", "tests.campaign.killed", str(killed.folder), "70runs", str(seed)]
+    assert "90 runs" in simulate(calm, "90runs")
+    words = [sys.executable, "-m", "tests.campaign.killed", str(killed.folder), "90runs", str(seed)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 10
