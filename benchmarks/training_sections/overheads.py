@@ -72,13 +72,14 @@ def phase_shares(folder: Path, corpus: Path, steps: int, seed: int) -> dict[str,
 
 
 def stalls(folder: Path, corpus: Path, repeats: int, scale: Scale) -> tuple[int, list[float]]:
-    """Parameters, and milliseconds that each of some checkpoints keeps training waiting; the first one warms up."""
+    """Parameters, and milliseconds that each of some checkpoints keeps training waiting, the first one included."""
     state = TrainingState(order(scale, 1e6, corpus, 0), shape_at(Recipe(), scale, VOCAB), found=None)
     for parameter in state.model.parameters():
         parameter.grad = parameter.detach().clone()
     state.update()
     found: list[float] = []
     with Saver(folder, keep=2) as saver:
+        saver.prepare(state.tensors())  # as a training of this size does after its first step
         for step in range(1, repeats + 2):
             state.position.step = step
             saver.wait()
@@ -125,7 +126,7 @@ def measure(options: Options) -> tuple[dict[str, Any], str]:
         executor.close()
     beside = statistics.median(share for _, share in runs)
     length = statistics.median(whole for whole, _ in runs)
-    stall = statistics.median(waited[1:])
+    stall = statistics.median(waited)
     numbers = {
         "shares": shares, "parameters": parameters, "stall_ms": waited, "runs": runs, "limits": LIMITS,
         "step_ms": middle["step_ms"], "peak": result.environment.get("peak"),

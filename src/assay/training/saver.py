@@ -44,6 +44,18 @@ class Saver:
         """Whether the checkpoint of a step is to be kept for good."""
         return bool(self._milestone_steps) and step % self._milestone_steps == 0
 
+    def prepare(self, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Have a thread lay out the memory for copies of such tensors, so that the first save waits for no pages."""
+        self.wait()
+        self._thread = threading.Thread(target=self._lay_out, args=(tensors,))
+        self._thread.start()
+
+    def _lay_out(self, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
+        for name, named in tensors.items():
+            snapshot = Snapshot(named)
+            snapshot.touch()
+            self._snapshots[name] = snapshot
+
     def save(
         self,
         state: dict[str, Any],

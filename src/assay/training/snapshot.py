@@ -17,7 +17,8 @@ _ALIGNMENT = 8  # bytes; safetensors' own
 class Snapshot:
     """Named tensors in one block of memory that is laid out as a safetensors file, so that writing copies nothing.
 
-    The block is kept and filled again by every `take`: the first one waits for the system to hand out its pages.
+    The block is kept and filled again by every `take`. The first use of it waits for the system to hand out its pages:
+    that of `touch`, or the first `take`.
 
     Format: https://github.com/huggingface/safetensors#format: length of the header, header in JSON, data.
     """
@@ -41,6 +42,10 @@ class Snapshot:
             name: self._data[begin:end].view(tensor.dtype).view(tensor.shape)
             for (name, tensor), (begin, end) in zip(ordered, places, strict=True)
         }
+
+    def touch(self) -> None:
+        """Have the system hand out the block's pages now."""
+        self._data.zero_()
 
     def fits(self, tensors: Mapping[str, Tensor]) -> bool:
         """Whether `take` can copy these: the same names, shapes and types."""

@@ -23,6 +23,8 @@ from assay.training.signals import Signals
 from assay.training.state import TrainingState
 from assay.training.timing import Clock
 
+SLOW_TO_COPY = 1_000_000  # parameters; pages for their checkpoint take tens of milliseconds
+
 
 class Steps:
     """A run from its newest checkpoint on. A context manager; inside it, for every step:
@@ -65,6 +67,7 @@ class Steps:
         # Steps that a killed attempt did after its last checkpoint are done again, but their time was spent.
         self._position.seconds = max(self._position.seconds, self._metrics.last_seconds)
         self._saved_step, self._saved_at = self._position.step, self._position.seconds
+        self._first_step = self._position.step + 1  # of this process
         self.clock = Clock()
 
     @property
@@ -114,6 +117,8 @@ class Steps:
         due = self._team.any(due and self._team.rank == 0)
         if (due or self._saver.milestone(position.step)) and self.left:
             self._save()
+        elif position.step == self._first_step and self.left and self._slow_to_copy:
+            self._saver.prepare(state.tensors())
 
     def result(self) -> TrainingResult:
         """How the run ended, or where it was paused: then its checkpoint is saved first."""
@@ -129,6 +134,11 @@ class Steps:
         if self._saved_step < position.step or not self._found:
             self._save()
         return position.result("finished" if position.finished else "paused", self._loader.counts())
+
+    @property
+    def _slow_to_copy(self) -> bool:
+        """Whether the first checkpoint would keep training waiting for memory."""
+        return self._team.world == 1 and self.shape.parameters >= SLOW_TO_COPY
 
     def _tell(self) -> None:
         for row in self._signals.rows():
