@@ -14,6 +14,8 @@ from assay.spec.run import Outcome, Run, Seed
 
 Tick = Callable[[Progress, Sequence[dict[str, Any]]], None]
 
+LIVE = ("step", "loss", "tokens_per_second")  # of a line of metrics, that `Progress` has too
+
 
 def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Tick) -> dict[str, Any]:
     """Train and score one run; returns its facts.
@@ -32,13 +34,17 @@ def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Tick) -> di
         lab.store.put_run(connection, run, "running")
     executor = lab.executor(workers=1)
     outcome: Outcome | None = None
+    last: Progress | None = None
     metrics = Follow(folder)
     try:
         executor.submit(lab.order(run, lab.corpus().vocab), folder)
         while outcome is None:
             outcome = dict(executor.poll(0.1)).get(digest)
             for progress in executor.progress():
+                last = progress
                 tick(progress, metrics.new())
+        if last is not None and (rows := metrics.new()):  # what a short run, or the end of a long one, had left to say
+            tick(last.model_copy(update={name: rows[-1].get(name, getattr(last, name)) for name in LIVE}), rows)
     finally:
         executor.close()
         with lab.store.transaction() as connection:
