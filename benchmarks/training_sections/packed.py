@@ -19,9 +19,9 @@ from assay.training.pause import Pause
 from training_sections.overheads import build, order
 
 SIZES = (
-    ("10k", Scale(name="10k", width=32, depth=1, flops=1e12), 60),
-    ("119k, the ladder's smallest", DEFAULT_LADDER[0], 40),
-    ("1M", Scale(name="1M", width=128, depth=5, flops=1e12), 10),
+    ("10k", Scale(name="10k", width=32, depth=1, flops=1e12), 20),
+    ("119k, the ladder's smallest", DEFAULT_LADDER[0], 10),
+    ("1M", Scale(name="1M", width=128, depth=5, flops=1e12), 2),
 )
 PACKS = (4, 16)
 SEEDS = 16
