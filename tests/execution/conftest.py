@@ -7,6 +7,7 @@ import pytest
 
 from assay.execution.local import LocalExecutor
 from tests.execution.helpers import FAKES, WEIGHTS
+from tests.training.tiny import write_corpus
 
 HERE = Path(__file__).parent
 
@@ -24,3 +25,17 @@ def local(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., LocalExecut
     yield make
     for executor in made:
         executor.close()
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Text for real trainings of a second or less."""
+    return write_corpus(tmp_path_factory.mktemp("corpus") / "tiny")
+
+
+@pytest.fixture
+def executor() -> Iterator[LocalExecutor]:
+    """Runs the built-in trainer and evaluation, one run at a time."""
+    made = LocalExecutor(1, {"docs": 1.0, "code": 1.0})
+    yield made
+    made.close()

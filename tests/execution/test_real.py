@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -18,21 +17,8 @@ from assay.spec.recipe import Recipe, changed
 from assay.spec.run import Outcome, Run, RunOrder, Seed
 from assay.spec.scale import Scale
 from tests.execution.helpers import collect, wait_for
-from tests.training.tiny import write_corpus
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forking from a warm parent is only done on Linux")
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus") / "tiny")
-
-
-@pytest.fixture
-def executor() -> Iterator[LocalExecutor]:
-    made = LocalExecutor(1, {"docs": 1.0, "code": 1.0})
-    yield made
-    made.close()
 
 
 def real_order(corpus: Path) -> RunOrder:
