@@ -34,7 +34,7 @@ def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Tick) -> di
         lab.store.put_run(connection, run, "running")
     executor = lab.executor(workers=1)
     outcome: Outcome | None = None
-    last: Progress | None = None
+    last = Progress(run_hash=digest, step=0, steps=0)
     metrics = Follow(folder)
     try:
         executor.submit(lab.order(run, lab.corpus().vocab), folder)
@@ -43,8 +43,9 @@ def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Tick) -> di
             for progress in executor.progress():
                 last = progress
                 tick(progress, metrics.new())
-        if last is not None and (rows := metrics.new()):  # what a short run, or the end of a long one, had left to say
-            tick(last.model_copy(update={name: rows[-1].get(name, getattr(last, name)) for name in LIVE}), rows)
+        if rows := metrics.new():  # what a short run, or the end of a long one, had left to say
+            told = {name: rows[-1].get(name, getattr(last, name)) for name in LIVE}
+            tick(last.model_copy(update=told | {"steps": last.steps or told["step"]}), rows)
     finally:
         executor.close()
         with lab.store.transaction() as connection:

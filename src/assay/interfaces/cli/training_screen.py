@@ -106,6 +106,7 @@ class LiveTraining:
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self._live.update(self.draw())  # what came too soon after the last picture
         self._live.__exit__(*error)
 
     def tick(self, progress: Progress, rows: Rows) -> None:
