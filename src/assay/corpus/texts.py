@@ -1,0 +1,48 @@
+"""Many texts in one buffer, as Arrow lays them out, so that numpy can look at all of them at once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Texts:
+    """N texts as UTF-8.
+
+    Attributes:
+        data: (bytes,) uint8, one text after the other.
+        offsets: (N+1,) int64; text i is `data[offsets[i]:offsets[i + 1]]`.
+    """
+
+    data: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def of(cls, texts: Sequence[str] | pa.Array) -> "Texts":
+        """Of strings, or of an Arrow array of strings without copying it."""
+        array = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string())
+        if not pa.types.is_large_string(array.type):
+            array = array.cast(pa.large_string())
+        _, offsets, data = array.buffers()
+        bounds = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+        return cls(np.frombuffer(data or b"", np.uint8), bounds if len(bounds) else np.zeros(1, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, i: int) -> str:
+        return self.bytes(i).decode()
+
+    def bytes(self, i: int) -> bytes:
+        """Text i as UTF-8."""
+        return self.data[self.offsets[i] : self.offsets[i + 1]].tobytes()
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Bytes of each text, (N,)."""
+        return np.diff(self.offsets)
