@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +23,9 @@ class Texts:
     @classmethod
     def of(cls, texts: Sequence[str] | pa.Array) -> "Texts":
         """Of strings, or of an Arrow array of strings without copying it."""
-        array = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string())
-        if not pa.types.is_large_string(array.type):
-            array = array.cast(pa.large_string())
+        array: Any = (
+            texts.cast(pa.large_string()) if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string())
+        )
         _, offsets, data = array.buffers()
         bounds = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
         return cls(np.frombuffer(data or b"", np.uint8), bounds if len(bounds) else np.zeros(1, np.int64))
