@@ -1,6 +1,6 @@
 """Many texts in one buffer, as Arrow lays them out, so that numpy can look at all of them at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,8 @@ class Texts:
     offsets: np.ndarray
 
     @classmethod
-    def of(cls, texts: Sequence[str] | pa.Array) -> "Texts":
-        """Of strings, or of an Arrow array of strings without copying it."""
+    def of(cls, texts: Any) -> "Texts":
+        """Of a sequence of strings, or of an Arrow array of large strings without copying it."""
         array: Any = (
             texts.cast(pa.large_string()) if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string())
         )
