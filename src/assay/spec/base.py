@@ -115,12 +115,25 @@ def explain(error: ValidationError, where: str, table: str = "") -> str:
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file into plain data. Raises `UserError` when it is missing or malformed."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(_read(path, "TOML"))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from None
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file into plain data. Raises `UserError` when it is missing or malformed."""
+    try:
+        return json.loads(_read(path, "JSON"))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from None
+
+
+def _read(path: Path, kind: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise UserError(f"{path} is a folder; a TOML file was expected") from None
+        raise UserError(f"{path} is a folder; a {kind} file was expected") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not valid TOML: {error}") from None

@@ -160,7 +160,12 @@ class Schedule(Frozen):
         description="cosine, linear, constant, or flat until a final decay that is straight (wsd) or 1 − √ (sqrt)",
     )
     warmup: float = Field(default=0.05, ge=0, lt=1, description="fraction of steps with a linear rise")
-    decay: float = Field(default=0.2, gt=0, le=1, description="fraction of steps in the final decay (wsd and sqrt)")
+    decay: float = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="fraction of steps in the final decay (wsd and sqrt); at most what the warm-up leaves",
+    )
     final: float = Field(default=0.1, ge=0, le=1, description="last learning rate, as a fraction of the peak")
     average: float = Field(
         default=0.0,

@@ -10,6 +10,9 @@ from assay.spec.recipe import MOST, Model, Recipe
 from assay.spec.registry import load
 from assay.spec.transfer import Transfer, transferred
 
+#: Tokens up to which attention on a CPU may keep its scores for the backward pass (`training.kernels.attention`).
+LONGEST_KEPT = 1024
+
 
 class Scale(Frozen):
     """A model size and a compute budget. Every recipe at a scale trains with the same FLOPs."""
@@ -92,7 +95,7 @@ class Shape(Frozen):
         peaks were 0.65 to 1.1 times this, over widths, gated MLPs, experts, windows and value embeddings.
         """
         tokens = self.tokens_per_step
-        scores = self.heads * (self.context / 2 + 32) if self.context <= 1024 else 0
+        scores = self.heads * (self.context / 2 + 32) if self.context <= LONGEST_KEPT else 0
         layer = tokens * (24 * self.width + 4 * self.mlp_hidden + scores)
         return (28 * self.parameters + 4 * (self.depth * layer + 3 * tokens * self.vocab)) / 1e6
 
@@ -179,8 +182,8 @@ def shape_at(recipe: Recipe, scale: Scale, vocab: int) -> Shape:
     if heads % model.query_heads_per_kv:
         raise UserError(
             f"this recipe cannot be built at scale '{scale.name}': with model.head_dim {model.head_dim} a width of "
-            f"{width} has {heads} query heads, and model.query_heads_per_kv {model.query_heads_per_kv} must divide "
-            f"{heads}; change one of the two, or model.width_ratio"
+            f"{width} has {heads} query head{'s' if heads > 1 else ''}, and model.query_heads_per_kv "
+            f"{model.query_heads_per_kv} must divide {heads}; change one of the two, or model.width_ratio"
         )
     kv_heads = heads // model.query_heads_per_kv
     mlp_hidden = max(1, round(width * model.mlp_ratio))

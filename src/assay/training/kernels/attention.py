@@ -21,10 +21,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.attention.flex_attention import BlockMask
 
+from assay.spec.scale import LONGEST_KEPT
 from assay.training.kernels import usable
 from assay.training.kernels.flex import attend_blocks
 
-LONGEST = 1024
 WORTH = 2**19  # scores from which on it pays
 BLOCK = 64  # queries
 CHUNK = 2**19  # scores of the heads that are worked on together, so that they stay in the second-level cache
@@ -110,7 +110,7 @@ def attend(q_BHTD: Tensor, k_BKTD: Tensor, v_BKTD: Tensor, mask: Tensor | BlockM
     """
     B, H, T, _ = q_BHTD.shape
     grouped = k_BKTD.shape[1] != H
-    if mask is None and not grouped and T <= LONGEST and B * H * T * T >= WORTH and usable(q_BHTD):
+    if mask is None and not grouped and T <= LONGEST_KEPT and B * H * T * T >= WORTH and usable(q_BHTD):
         keep = torch.is_grad_enabled()
         return _CausalAttention.apply(q_BHTD, k_BKTD, v_BKTD, keep)  # pyright: ignore[reportReturnType]
     if isinstance(mask, BlockMask):
