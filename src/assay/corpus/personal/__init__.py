@@ -1,0 +1,1 @@
+"""Personal data in texts: where it is (by pattern and checksum), and text without it."""
