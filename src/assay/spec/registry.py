@@ -54,6 +54,12 @@ REGISTRY: dict[str, dict[str, str]] = {
         "bits_per_byte": "assay.evaluation.tasks.bits_per_byte:BitsPerByte",
         "samples": "assay.evaluation.tasks.samples:Samples",
     },
+    "corpus_filter": {  # in the order in which they are used
+        "gopher_quality": "assay.corpus.filters.gopher_quality:GopherQuality",
+        "gopher_repetition": "assay.corpus.filters.gopher_repetition:GopherRepetition",
+        "c4": "assay.corpus.filters.c4:C4",
+        "fineweb": "assay.corpus.filters.fineweb:FineWeb",
+    },
     "mixture_regressor": {  # from mixture weights to a loss, with uncertainty; the first is the default
         "gp": "assay.evidence.mixtures.gp:GaussianProcess",
         "linear": "assay.evidence.mixtures.linear:Linear",

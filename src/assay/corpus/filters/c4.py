@@ -1,0 +1,104 @@
+"""C4's filter: lines that are no sentences, and documents of which little is left then."""
+
+import re
+from typing import ClassVar
+
+import numpy as np
+
+from assay.corpus.filters.filter import Edit, Edited, Rule
+from assay.corpus.filters.kept_lines import keep_lines
+from assay.corpus.filters.parsed import Parsed, Spans
+from assay.corpus.filters.sentences import sentences
+from assay.spec.base import Frozen
+
+CITATION = re.compile(rb"\[\d*]|\[edit]|\[citation needed]")
+END = (b".", b"?", b"!", b'"', b"'")
+POLICIES = (b"terms of use", b"privacy policy", b"cookie policy", b"uses cookies", b"use of cookies", b"use cookies")
+
+
+class C4(Frozen):
+    """Takes away lines, and documents with placeholder text, code or too few sentences.
+
+    Source: Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer",
+    section 2.2, in the reading of datatrove 0.10 (bad words are a matter of `toxicity`). Lines that stay keep the whitespace
+    around them, since in code it means something; datatrove strips it. Sentences are counted by `sentences`.
+    """
+
+    longest_word: int = 1000
+    """Most characters of a word."""
+    fewest_words: int = 3
+    """Least words of a line."""
+
+    name: ClassVar[str] = "c4"
+    edits: ClassVar[tuple[Edit, ...]] = (
+        Edit("long_word"),
+        Edit("no_terminal_punctuation"),
+        Edit("few_words"),
+        Edit("javascript"),
+        Edit("policy"),
+        Edit("citation", learned=False),
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("lorem_ipsum", "lorem_ipsum", "most", 0),
+        Rule("curly_bracket", "curly_brackets", "most", 0),
+        Rule("few_sentences", "sentences", "least", 5),
+    )
+
+    def measure(self, parsed: Parsed) -> dict[str, np.ndarray]:
+        return {
+            "lorem_ipsum": parsed.count(parsed.find(parsed.lower, b"lorem ipsum")),
+            "curly_brackets": parsed.count(np.flatnonzero(parsed.data == ord("{"))),
+            "sentences": sentences(parsed),
+        }
+
+    def edit(self, parsed: Parsed, on: np.ndarray) -> Edited:
+        lines = parsed.screen_lines
+        faults = np.stack(self._faults(parsed, lines), axis=1)  # (lines, edits but the last)
+        switched = faults & on[lines.document][:, :-1]
+        return keep_lines(parsed, lines, switched, CITATION, on[:, -1])
+
+    def _faults(self, parsed: Parsed, lines: Spans) -> list[np.ndarray]:
+        """(lines,) bool for each edit but the last: it would take the line."""
+        words = parsed.words
+        first, after = parsed.words_of(lines)
+        runs = np.concatenate(([0], np.cumsum(~parsed.glued)))  # what is between whitespace, up to each word
+        count = runs[after] - runs[first]
+        long_word = np.zeros(len(lines), bool)
+        begin = np.flatnonzero(~parsed.glued)
+        last = np.append(begin[1:], len(words)) - 1
+        wide = (words.end[last] - words.start[begin]) > self.longest_word if len(begin) else np.zeros(0, bool)
+        wide[wide] = parsed.length(words.start[begin][wide], words.end[last][wide]) > self.longest_word
+        long_word[np.searchsorted(lines.start, words.start[begin][wide], "right") - 1] = True
+        finished = np.zeros(len(lines), bool)
+        holds = first < after
+        end = words.end[after[holds] - 1]
+        byte = parsed.data[end - 1]
+        size = end - lines.start[holds]
+        three = np.stack([parsed.data[np.maximum(end - each, 0)] == ord(".") for each in (1, 2, 3)]).all(0)
+        finished[holds] = np.isin(byte, np.frombuffer(b"".join(END), np.uint8)) & ~(three & (size >= 3))
+        if b"[" in parsed.raw:
+            for line in self._cited(parsed, lines).tolist():
+                text = CITATION.sub(b"", parsed.raw[lines.start[line] : lines.end[line]].strip())
+                finished[line] = text.endswith(END) and not text.endswith(b"...")
+        lorem = self._holding(parsed, lines, b"lorem ipsum")
+        policy = np.zeros(len(lines), bool)
+        for phrase in POLICIES:
+            policy |= self._holding(parsed, lines, phrase)
+        curly = np.zeros(len(lines), bool)
+        curly[np.searchsorted(lines.start, np.flatnonzero(parsed.data == ord("{")), "right") - 1] = True
+        # A line with what removes the whole document stays for that to be seen.
+        javascript = self._holding(parsed, lines, b"javascript") & ~lorem
+        return [long_word, ~finished, count < self.fewest_words, javascript, policy & ~lorem & ~curly]
+
+    @staticmethod
+    def _holding(parsed: Parsed, lines: Spans, needle: bytes) -> np.ndarray:
+        """(lines,) bool: the line holds a phrase, in any case."""
+        found = np.zeros(len(lines), bool)
+        found[np.searchsorted(lines.start, parsed.find(parsed.lower, needle), "right") - 1] = True
+        return found
+
+    @staticmethod
+    def _cited(parsed: Parsed, lines: Spans) -> np.ndarray:
+        """Lines with a citation in them."""
+        places = np.array([match.start() for match in CITATION.finditer(parsed.raw)], np.int64)
+        return np.unique(np.searchsorted(lines.start, places, "right") - 1)

@@ -1,0 +1,121 @@
+"""Word n-grams that occur more than once in a document, for a whole chunk at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from assay.corpus.filters.hashes import mix
+from assay.corpus.filters.parsed import Parsed
+
+_BASE = np.uint64(0xD6E8FEB86659FD93)
+_LAST = np.int64(0xFFFFFFFF)
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """The n-grams of a size that occur more than once in their document: M occurrences in G groups of equal ones.
+
+    Attributes:
+        size: words of an n-gram.
+        place: (M,) number of the first word of an occurrence, group after group, ascending within each.
+        group: (M,) number of its group.
+        start: (G + 1,) where each group begins, and M.
+    """
+
+    size: int
+    place: np.ndarray
+    group: np.ndarray
+    start: np.ndarray
+
+
+def repeats(parsed: Parsed, largest: int) -> Iterator[Repeats]:
+    """Repeated n-grams of 2, 3, … `largest` words.
+
+    An n-gram can only be repeated where both (n-1)-grams within it are, so that each size looks at what the one before
+    left, and only pairs of words are sorted in full.
+    """
+    words = parsed.words
+    hashes = parsed.word_hashes
+    count = len(words)
+    document = words.document
+    place = np.flatnonzero(document[:-1] == document[1:])
+    salt = mix(np.arange(len(parsed), dtype=np.uint64) + np.uint64(1))
+    key = (hashes + salt[document])[place]
+    repeated = np.empty(count + 1, bool)
+    for size in range(2, largest + 1):
+        key *= _BASE
+        key += hashes[place + (size - 1)]
+        order, start = _groups(key)
+        group = np.repeat(np.arange(len(start) - 1), np.diff(start))
+        yield Repeats(size, place[order], group, start)
+        repeated[:] = False
+        repeated[place[order]] = True
+        going_on = repeated[place] & repeated[place + 1]
+        place, key = place[going_on], key[going_on]
+
+
+def _groups(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the keys that occur more than once, equal ones together and ascending; where each group begins."""
+    bits = np.uint64(max(len(key), 1).bit_length())
+    # Sorting a key's high bits with its number beside them is quicker than sorting numbers by keys.
+    packed = (key >> bits << bits) | np.arange(len(key), dtype=np.uint64)
+    packed.sort()
+    high = packed >> bits
+    order, start = _runs(high, (packed & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64))
+    within = np.ones(len(order), bool)
+    within[start[:-1]] = False
+    if np.any(key[order[1:]][within[1:]] != key[order[:-1]][within[1:]]):  # keys that differ in their low bits alone
+        by_key = np.argsort(key, kind="stable")
+        order, start = _runs(key[by_key], by_key)
+    return order, start
+
+
+def _runs(values: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of sorted values, those of `order` whose value occurs more than once, and where each value begins among them."""
+    same = np.zeros(len(values) + 1, bool)  # as the one before
+    same[1:-1] = values[1:] == values[:-1]
+    kept = same[:-1] | same[1:]
+    first = ~same[:-1][kept]
+    return order[kept], np.append(np.flatnonzero(first), len(first))
+
+
+def top_characters(parsed: Parsed, repeats: Repeats) -> np.ndarray:
+    """(N,) characters of the most frequent n-gram with single spaces between its words, times its occurrences.
+
+    Of several, the one that comes first; 0 where a document has less words than an n-gram.
+    """
+    words, size = parsed.words, repeats.size
+    times = np.diff(repeats.start)
+    first = repeats.place[repeats.start[:-1]]
+    best = np.where(words.counts >= size, (1 << 32) + _LAST - words.first[:-1], 0)
+    np.maximum.at(best, words.document[first], (times << 32) + _LAST - first)
+    place = np.where(best > 0, _LAST - (best & _LAST), 0)
+    before = np.concatenate(([0], np.cumsum(parsed.word_lengths)))
+    length = before[np.minimum(place + size, len(words))] - before[place] + size - 1
+    return np.where(best > 0, (best >> 32) * length, 0)
+
+
+def repeated_characters(parsed: Parsed, repeats: Repeats) -> np.ndarray:
+    """(N,) characters of repeated n-grams, without spaces.
+
+    Documents are read from the left: an n-gram that was met before counts, and reading goes on after its last word;
+    one that begins within a counted one is not met.
+    """
+    words, size = parsed.words, repeats.size
+    order = np.argsort(repeats.place)
+    place, group = repeats.place[order], repeats.group[order]
+    met = bytearray(len(repeats.start))
+    free = 0
+    counted = []
+    for here, which in zip(place.tolist(), group.tolist(), strict=True):
+        if here >= free:
+            if met[which]:
+                counted.append(here)
+                free = here + size
+            else:
+                met[which] = 1
+    found = np.array(counted, np.int64)
+    before = np.concatenate(([0], np.cumsum(parsed.word_lengths)))
+    length = before[found + size] - before[found]
+    return np.bincount(words.document[found], length, len(parsed))
