@@ -20,8 +20,8 @@ class C4(Frozen):
     """Takes away lines, and documents with placeholder text, code or too few sentences.
 
     Source: Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer",
-    section 2.2, in the reading of datatrove 0.10 (bad words are a matter of `toxicity`). Lines that stay keep the whitespace
-    around them, since in code it means something; datatrove strips it. Sentences are counted by `sentences`.
+    section 2.2, in the reading of datatrove 0.10 (bad words are a matter of `toxicity`). Lines that stay keep the
+    whitespace around them, since in code it means something; datatrove strips it. Sentences are counted by `sentences`.
     """
 
     longest_word: int = 1000

@@ -15,8 +15,8 @@ class FineWeb(Measuring, Frozen):
     """Shares of lines that end a sentence, that are short, of characters in repeated lines, and newlines per word.
 
     Source: Penedo et al. 2024, "The FineWeb Datasets: Decanting the Web for the Finest Text Data at Scale", section
-    3.6, in the reading of datatrove 0.10: lines without anything but whitespace do not count; a sentence may end with the
-    full stop of any script.
+    3.6, in the reading of datatrove 0.10: lines without anything but whitespace do not count; a sentence may end with
+    the full stop of any script.
     """
 
     short_line: int = 30

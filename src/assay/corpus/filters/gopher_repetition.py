@@ -16,8 +16,8 @@ class GopherRepetition(Measuring, Frozen):
     """Shares of a document that repeat what it has said before.
 
     Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher", appendix
-    A.1.1 and table A1, in the reading of datatrove 0.10: shares of characters are of all characters of the text; n-grams
-    are joined by single spaces (top) or none (repeated) to count theirs; lines are parted by runs of newlines,
+    A.1.1 and table A1, in the reading of datatrove 0.10: shares of characters are of all characters of the text;
+    n-grams are joined by single spaces (top) or none (repeated) to count theirs; lines are parted by runs of newlines,
     paragraphs by two newlines or more.
     """
 
