@@ -10,8 +10,10 @@ from assay.campaign.mixture_runs import mixture_runs
 from assay.evidence.mixtures.table import training_table
 from assay.spec.errors import UserError
 from assay.spec.recipe import Data, Recipe
+from assay.spec.scale import Scale
 
 PLAIN = Recipe()
+LADDER = [Scale(name=name, width=32, depth=1, flops=1e9) for name in ("small", "big")]
 
 
 def mixed(web: float, recipe: Recipe = PLAIN) -> Recipe:
@@ -26,9 +28,8 @@ def lab_of(rows: list[tuple[Recipe, str, str, float | None]]) -> Lab:
     ]  # fmt: skip
     recipes = {recipe.hash: recipe for recipe, *_ in rows}
     return cast("Lab", SimpleNamespace(
-        folder="lab", config=SimpleNamespace(ladder=[SimpleNamespace(name="small"), SimpleNamespace(name="big")],
-                                             start=PLAIN),
-        corpus=lambda: SimpleNamespace(train_tokens=lambda: {"web": 3000, "code": 1000}),
+        folder="lab", config=SimpleNamespace(ladder=LADDER, start=PLAIN),
+        corpus=lambda: SimpleNamespace(vocab=257, train_tokens=lambda: {"web": 3000, "code": 1000}),
         store=SimpleNamespace(recipes=lambda: recipes, run_rows=lambda: found),
     ))  # fmt: skip
 
@@ -48,6 +49,14 @@ def test_finished_runs_at_one_scale_that_differ_in_the_mixture_alone() -> None:
     assert found.targets["score"].tolist() == [1.0, 1.1, 1.2, 1.3, 1.31]
     assert found.targets["web"].tolist() == pytest.approx([1.1, 1.2, 1.3, 1.4, 1.41])
     assert notes == ["1 runs at 'small' left out: their recipes differ in more than the mixture"]
+
+
+def test_a_rule_counts_as_the_weights_that_it_gives() -> None:
+    even = Recipe(data=Data(mixture_rule="unimax", epoch_limit=1e3))
+    rows: list[Any] = [(recipe, "small", "finished", 1.0) for recipe in (PLAIN, even, mixed(0.25))]
+    table, notes = mixture_runs(lab_of(rows))
+    assert [float(each) for each in table.columns["weight/web"]] == pytest.approx([0.75, 0.5, 0.25])
+    assert notes == []
 
 
 def test_a_lab_without_mixtures_says_so() -> None:

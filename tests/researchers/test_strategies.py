@@ -114,14 +114,18 @@ def test_moves_are_small_and_readable() -> None:
                     assert sum(value.values()) == pytest.approx(1, abs=1e-9)
 
 
+#: Tokens of domains that a run reads more than once, so that limits on repetition act.
+FEW = {name: count // 10 for name, count in DOMAINS.items()}
+
+
 def test_random_moves_cover_the_space() -> None:
     # Of a recipe in which every field acts, and whose heads divide every width of the ladder.
     start = {
         "optimiser": {"name": "soap"}, "schedule": {"name": "wsd"},
         "model": {"head_dim": 16, "position": "rope", "window": 16, "tied_embeddings": False},
-        "data": {"closing": {"share": 0.2, "mixture": {"code": 1.0}}},
+        "data": {"mixture_rule": "temperature", "closing": {"share": 0.2, "mixture": {"code": 1.0}}},
     }  # fmt: skip
-    now = view(config(start=Recipe.model_validate(start), ladder=LADDER[1:]))
+    now = view(config(start=Recipe.model_validate(start), ladder=LADDER[1:]), domain_tokens=FEW)
     touched = {
         ".".join(key.split(".")[:2])
         for seed in range(80)
@@ -136,7 +140,7 @@ def test_every_field_is_proposed_with_what_makes_it_act(strategy: Researcher) ->
     """From the default recipe, in which many fields do not act."""
     # Widths where muP makes a difference, and whose heads divide in two.
     ladder = (Scale(name="a", width=128, depth=2, flops=5e11), Scale(name="b", width=128, depth=4, flops=2e12))
-    now = view(config(ladder=ladder))
+    now = view(config(ladder=ladder), domain_tokens=FEW)
     for key in DEFAULT_SEARCH:
         space = [key, *(condition.key for condition in ACTS_ONLY_WITH.get(key, ()))]
         if key in ("data.opening.share", "data.closing.share"):
@@ -155,6 +159,20 @@ def test_a_table_of_constants_does_not_crowd_out_the_rest() -> None:
     tables = sum(any(key.count(".") == 2 and key.startswith("optimiser.") for key in p.change) for p in proposals)
     topics = len({key if key.count(".") < 2 else key.rpartition(".")[0] for key in fields(now)})
     assert tables / len(proposals) < 2 * 3 * 2 / topics  # 3 of them, two keys a proposal; others often fail to act
+
+
+@pytest.mark.parametrize("strategy", [RandomSearch(), Tpe()], ids=["random", "tpe"])
+def test_a_rule_replaces_weights_by_hand_and_the_other_way_round(strategy: Researcher) -> None:
+    keys = ("data.mixture", "data.mixture_rule")
+    by_hand = Recipe.model_validate({"data": {"mixture": {"code": 0.5, "docs": 0.25, "tests": 0.25}}})
+    by_rule = Recipe.model_validate({"data": {"mixture_rule": "unimax"}})
+    for start, key in ((by_hand, "data.mixture_rule"), (by_rule, "data.mixture")):
+        now = view(config(start=start, search={each: DEFAULT_SEARCH[each] for each in keys}))
+        found = [each for seed in range(30) for each in strategy.propose(now.model_copy(update={"seed": seed}), 1)]
+        both = [each.change for each in found if set(each.change) == set(keys)]
+        assert any(change[key] not in (None, "size") for change in both)
+        for change in both:
+            assert (change["data.mixture"] is None) == (change["data.mixture_rule"] != "size")
 
 
 def test_logarithmic_ranges_are_drawn_evenly_by_logarithm() -> None:

@@ -16,6 +16,9 @@ EXAMPLES: list[dict[str, Any]] = [
     {"model.init": "zero_residual", "model.norm_place": "sandwich"},
     {"optimiser.name": "schedule_free", "schedule.average": 0.2},
     {"data.opening.share": 0.7, "data.closing.share": 0.4},
+    {"data.mixture": {"code": 1.0}, "data.mixture_rule": "unimax"},
+    {"data.reweight": 1.0, "data.epoch_limit": 2.0},
+    {"data.reweight": 1.0, "data.epoch_limits": {"code": 2.0}},
     *(
         {"optimiser.name": "schedule_free", f"optimiser.{key}": 0.0}
         for key in ("beta1", "embedding.beta1", "head.beta1", "vectors.beta1")

@@ -271,9 +271,9 @@ def check_domains(config: LabConfig, manifest: Manifest) -> None:
 
 
 def check_mixture(recipe: Recipe, known: Set[str], where: str) -> None:
-    """Raise `UserError` unless a recipe's mixtures name domains that there are."""
-    for key, mixture in recipe.data.mixtures().items():
-        _check_known(mixture, known, f"{where}: {key}")
+    """Raise `UserError` unless a recipe's mixtures and limits name domains that there are."""
+    for key, numbers in recipe.data.by_domain().items():
+        _check_known(numbers, known, f"{where}: {key}")
 
 
 def check_shape(recipe: Recipe, scale: Scale, vocab: int, where: str) -> Shape:

@@ -4,11 +4,18 @@ from collections import defaultdict
 from typing import Any
 
 from assay.campaign.lab import Lab
+from assay.corpus.mixtures.apply import parts_of
 from assay.evidence.tables import Table
 from assay.spec.errors import UserError
+from assay.spec.recipe import Data
+from assay.spec.scale import shape_at
 
 #: Beginning of the weight columns' names; the domains' scores go by the domains' own.
 WEIGHT = "weight/"
+#: Fields that act on a run's main mixture alone, at their defaults.
+_UNMIXED = {name: getattr(Data(), name) for name in (
+    "mixture", "mixture_rule", "temperature", "epoch_limit", "epoch_limits"
+)}  # fmt: skip
 
 
 def mixture_runs(lab: Lab, scale: str | None = None) -> tuple[Table, list[str]]:
@@ -30,17 +37,19 @@ def mixture_runs(lab: Lab, scale: str | None = None) -> tuple[Table, list[str]]:
     if scale is not None and scale not in names:
         raise UserError(f"no scale is called '{scale}'; the ladder has: {', '.join(names)}")
     scale = scale or names[0]
-    tokens = lab.corpus().train_tokens()
+    rung = lab.config.ladder[names.index(scale)]
+    manifest = lab.corpus()
+    tokens, vocab = manifest.train_tokens(), manifest.vocab
     recipes = {**lab.store.recipes(), lab.config.start.hash: lab.config.start}
     groups: defaultdict[str, list[tuple[dict[str, float], dict[str, Any]]]] = defaultdict(list)
     for row in lab.store.run_rows():
         if row["scale"] != scale or row["status"] != "finished" or row["recipe"] not in recipes:
             continue
         recipe = recipes[row["recipe"]]
-        given = recipe.data.mixture or {name: float(count) for name, count in tokens.items()}
-        total = sum(given.values())
-        weights = {name: given.get(name, 0.0) / total for name in tokens}
-        rest = recipe.model_copy(update={"stream": 0, "data": recipe.data.model_copy(update={"mixture": None})})
+        _, main, _ = parts_of(recipe.data, tokens, shape_at(recipe, rung, vocab).tokens)
+        total = sum(main.weights.values())
+        weights = {name: main.weights.get(name, 0.0) / total for name in tokens}
+        rest = recipe.model_copy(update={"stream": 0, "data": recipe.data.model_copy(update=_UNMIXED)})
         if any(weights == other and row["domains"] == seen["domains"] for other, seen in groups[rest.hash]):
             continue  # the same run once more, as calibration does to see what one seed's repeats differ by
         groups[rest.hash].append((weights, row))

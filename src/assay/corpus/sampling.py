@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from assay.corpus.manifest import Manifest
+from assay.corpus.mixtures.apply import parts_of
 from assay.corpus.reweighting import Reweighting
 from assay.spec.errors import UserError
 from assay.spec.recipe import Data
@@ -49,7 +50,7 @@ class Choice:
 
 
 class Stages:
-    """The mixtures of a run: `data.mixture`, with another one in an opening or closing part where the recipe says so.
+    """The mixtures of a run, as `corpus.mixtures` has them: in an opening or closing part it may be another one.
 
     Attributes:
         domains: those that any stage draws from, in order of their names.
@@ -61,13 +62,13 @@ class Stages:
 
     def __init__(self, data: Data, manifest: Manifest, sequences: int) -> None:
         _check_names(data, manifest)
-        main = data.mixture or {name: float(tokens) for name, tokens in manifest.train_tokens().items()}
-        opened = round(data.opening.share * sequences)
-        closed = max(opened, sequences - round(data.closing.share * sequences))
+        opening, main, closing = parts_of(data, manifest.train_tokens(), sequences * data.context)
+        opened = round(opening.share * sequences)
+        closed = max(opened, sequences - round(closing.share * sequences))
         stages = [
-            (data.opening.mixture or main, 0, opened),
-            (main, opened, closed),
-            (data.closing.mixture or main, closed, sequences),
+            (opening.weights, 0, opened),
+            (main.weights, opened, closed),
+            (closing.weights, closed, sequences),
         ]
         used = [(mixture, end) for mixture, begin, end in stages if end > begin]
         self.domains = tuple(sorted({name for mixture, _ in used for name, weight in mixture.items() if weight > 0}))
@@ -104,8 +105,8 @@ class Stages:
 
 
 def _check_names(data: Data, manifest: Manifest) -> None:
-    for field, mixture in data.mixtures().items():
-        for name in mixture:
+    for field, numbers in data.by_domain().items():
+        for name in numbers:
             if name not in manifest.domains:
                 raise UserError(
                     f"{field} names domain '{name}', which corpus {manifest.id} lacks; "

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from assay.spec.recipe import Change, Group, Recipe, flatten, is_mixture
+from assay.spec.recipe import MIXING, Change, Group, Recipe, flatten, is_mixture
 
 
 class Condition(NamedTuple):
@@ -29,6 +29,13 @@ _ROPE = (_one_of("model.position", "rope"),)
 _DECAY = (_above("optimiser.weight_decay", 0),)
 _UNTIED = (_one_of("model.tied_embeddings", False),)
 
+
+def _by_size(recipe: Change) -> bool:
+    """Whether all domains are read equally often, so that there is no excess to share out."""
+    given = [recipe["data.mixture"], *(recipe[f"{stage}.mixture"] for stage in STAGES if recipe[f"{stage}.share"] > 0)]
+    return recipe["data.mixture_rule"] == "size" and not any(given)
+
+
 ACTS_ONLY_WITH: dict[str, tuple[Condition, ...]] = {
     **{f"optimiser.muon_{name}": (_one_of("optimiser.name", "muon"),) for name in ("lr", "momentum")},
     **{f"optimiser.soap_{name}": (_one_of("optimiser.name", "soap"),) for name in ("lr", "beta", "every")},
@@ -43,13 +50,17 @@ ACTS_ONLY_WITH: dict[str, tuple[Condition, ...]] = {
     "model.experts_per_token": _EXPERTS,
     "model.shared_expert": _EXPERTS,
     "model.expert_bias_rate": _EXPERTS,
+    "data.epoch_limit": (
+        Condition("data.mixture_rule", lambda recipe: not _by_size(recipe), "domains differ in epochs"),
+    ),
+    "data.temperature": (_one_of("data.mixture_rule", "temperature"),),
     **{f"{stage}.mixture": (_above(f"{stage}.share", 0),) for stage in STAGES},
 }
 
 
 def of_mixing(key: str) -> bool:
     """Whether a field says how domains are mixed, which says nothing where there is one."""
-    return is_mixture(key) or key in (*(f"{stage}.share" for stage in STAGES), "data.reweight")
+    return is_mixture(key) or key in MIXING
 
 
 def resolved(recipe: Recipe) -> Change:

@@ -1,11 +1,15 @@
 """What may be proposed: the one rule that every researcher, file and language model is held to."""
 
+import math
+from collections.abc import Sequence
+
+from assay.corpus.mixtures.apply import Part, parts_of
 from assay.researchers.acting import effective, of_mixing, resolved, unmet
 from assay.spec.errors import UserError
 from assay.spec.packing import check_packable
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import View
-from assay.spec.recipe import Change, Recipe, changed, difference, is_mixture
+from assay.spec.recipe import Change, Recipe, changed, difference
 from assay.spec.scale import shape_at
 from assay.spec.search import check_change
 
@@ -21,7 +25,7 @@ def admissible(view: View, proposal: Proposal) -> str | None:
     try:
         check_change(proposal.change, view.config.search, where)
         candidate = changed(view.champion, proposal.change, where)
-        _check_mixture(proposal.change, view)
+        _check_mixture(proposal.change, candidate, view)
         check_packable(candidate, view.config.execution.hardware)
         _check_limits(candidate, view)
         _check_realised(candidate, view)
@@ -44,13 +48,13 @@ def domains(view: View) -> tuple[str, ...]:
     return tuple(sorted(view.domain_tokens or view.config.corpus.score_weights))
 
 
-def _check_mixture(change: Change, view: View) -> None:
+def _check_mixture(change: Change, candidate: Recipe, view: View) -> None:
     known = domains(view)
-    for key, value in change.items():
-        if is_mixture(key):
-            for name in value:
-                if name not in known:
-                    raise UserError(f"'{key}' names '{name}', but the corpus has only: {', '.join(known)}")
+    for key, numbers in candidate.data.by_domain().items():
+        for name in numbers:
+            if name not in known:
+                raise UserError(f"'{key}' names '{name}', but the corpus has only: {', '.join(known)}")
+    for key in change:
         if of_mixing(key) and len(known) < 2:
             raise UserError(f"'{key}' says how domains are mixed, but the corpus has only one")
 
@@ -68,13 +72,35 @@ SIZES = {"model.width_ratio", "model.depth_ratio", "model.mlp_ratio", "transfer"
 
 
 def _check_realised(candidate: Recipe, view: View) -> None:
-    """Sizes are rounded: a small model may come out the same, and its pairs could show no difference."""
+    """Sizes are rounded, and limits need not be reached: runs may come out the same, and show no difference."""
     changes = difference(view.champion, candidate)
-    if not changes or not set(changes) <= SIZES:
-        return
     for scale in view.config.ladder[:2]:
-        if shape_at(candidate, scale, view.vocab) == shape_at(view.champion, scale, view.vocab):
+        shape = shape_at(candidate, scale, view.vocab)
+        if changes and set(changes) <= SIZES and shape == shape_at(view.champion, scale, view.vocab):
             raise UserError(f"the change changes nothing at scale '{scale.name}': the model is the same there")
+        if changes and all(of_mixing(key) for key in changes) and not candidate.data.reweight and view.domain_tokens:
+            new, old = (
+                parts_of(recipe.data, view.domain_tokens, shape.tokens) for recipe in (candidate, view.champion)
+            )
+            if _alike(new, old):
+                raise UserError(f"the change changes nothing at scale '{scale.name}': the mixture is the same there")
+
+
+def _alike(new: Sequence[Part], old: Sequence[Part]) -> bool:
+    """Whether runs draw from the same domains at any time."""
+    return all(
+        one.share == other.share
+        and all(
+            math.isclose(a, b, abs_tol=1e-9) for a, b in zip(_weights(one, other), _weights(other, one), strict=True)
+        )
+        for one, other in zip(new, old, strict=True)
+    )
+
+
+def _weights(part: Part, other: Part) -> list[float]:
+    """Weights of the domains that either part names, adding up to one."""
+    total = sum(part.weights.values())
+    return [part.weights.get(name, 0.0) / total for name in sorted({*part.weights, *other.weights})]
 
 
 def _check_limits(candidate: Recipe, view: View) -> None:

@@ -156,6 +156,17 @@ KNOWN = (
         ("Xie et al. 2023, DoReMi: Optimizing Data Mixtures Speeds Up Language Model Pretraining",),
     ),
     Row(
+        "Domains as even as four epochs of the small ones allow give each its due without wearing any out.",
+        "mixture",
+        {"data.mixture_rule": to("unimax")},
+        (0.2, -1.5, 2.0),
+        (
+            "Chung et al. 2023, UniMax: Fairer and more Effective Language Sampling for Large-Scale Multilingual "
+            "Pretraining",
+            "Muennighoff et al. 2023, Scaling Data-Constrained Language Models",
+        ),
+    ),
+    Row(
         "Separate input and output embeddings cost few parameters at a small vocabulary and free both from a "
         "compromise.",
         "architecture",
@@ -348,6 +359,13 @@ KNOWN = (
             "Kazemnejad et al. 2023, The Impact of Positional Encoding on Length Generalization in Transformers",
             "Yang et al. 2025, Rope to Nope and Back Again: A New Hybrid Attention Strategy",
         ),
+    ),
+    Row(
+        "A temperature draws small domains more often than their size, and none as often as even weights would.",
+        "mixture",
+        {"data.mixture_rule": to("temperature")},
+        (0.1, -1.2, 1.5),
+        ("Conneau et al. 2020, Unsupervised Cross-lingual Representation Learning at Scale (section 3.1)",),
     ),
     Row(
         "Domains whose loss still falls fast have most to teach: drawing them more often follows the learning.",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from assay.corpus.mixtures.apply import parts_of
 from assay.researchers.acting import STAGES, effective, of_mixing, resolved, unmet
 from assay.researchers.admissible import admissible, domains
 from assay.researchers.history import kind_of, predict
@@ -17,6 +18,7 @@ from assay.spec.errors import UserError
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import View
 from assay.spec.recipe import Change, Recipe, changed, flatten, is_mixture
+from assay.spec.scale import shape_at
 from assay.spec.search import Range, Scalar
 
 MOST_FIELDS = 3  # a change of more fields is hard to learn from
@@ -85,8 +87,11 @@ def position(recipe: Recipe, view: View) -> dict[str, Any]:
 
 
 def mixture_of(recipe: Recipe, view: View, key: str = "data.mixture") -> dict[str, float]:
-    """Sampling weights of the run's main part or of a stage, adding up to one; without any, in proportion to tokens."""
-    weights = resolved(recipe)[key] or {d: float(view.domain_tokens.get(d, 1)) for d in domains(view)}
+    """Sampling weights of the run's main part or of a stage at the smallest scale, adding up to one."""
+    tokens = {d: view.domain_tokens.get(d, 1) for d in domains(view)}
+    run = shape_at(recipe, view.config.ladder[0], view.vocab).tokens
+    opening, main, closing = parts_of(recipe.data, tokens, run)
+    weights = {"data.opening.mixture": opening, "data.closing.mixture": closing}.get(key, main).weights
     total = sum(weights.values())
     return {domain: weight / total for domain, weight in weights.items()}
 
@@ -106,6 +111,11 @@ def change_of(view: View, drawn: dict[str, Any]) -> Change:
             change[key] = readable(value, dimension.low, dimension.high, dimension.whole)
     change |= {key: shares(weights) for key, weights in mixtures.items() if sum(weights.values()) > 0}
     old = flatten(view.champion.model_dump(mode="json"))
+    if (old | change)["data.mixture_rule"] != "size":  # weights follow from a rule or are given by hand
+        if change.get("data.mixture") and "data.mixture_rule" not in change:
+            change["data.mixture_rule"] = "size"
+        else:
+            change["data.mixture"] = None
     change = {key: value for key, value in change.items() if value != old[key]}
     try:
         return effective(view.champion, changed(view.champion, change), change)

@@ -61,6 +61,19 @@ CONFLICTS: tuple[Conflict, ...] = (
         lambda r: r["data.opening.share"] + r["data.closing.share"] > 1,
         "together they are longer than the run",
     ),
+    Conflict(
+        "data.mixture", "data.mixture_rule",
+        lambda r: r["data.mixture"] is not None and r["data.mixture_rule"] != "size",
+        "weights are given by hand or follow from a rule",
+    ),
+    *(
+        Conflict(
+            "data.reweight", f"data.{limit}",
+            lambda r, limit=limit: r["data.reweight"] > 0 and bool(r[f"data.{limit}"]),
+            "reweighting draws by the losses, and would not keep to a limit",
+        )
+        for limit in ("epoch_limit", "epoch_limits")
+    ),
 )  # fmt: skip
 
 

@@ -182,7 +182,8 @@ def _group(name: str, decay_ratio: tuple[float, ...]) -> Space:
     }
 
 
-#: Everything that recipes have, but the random stream, and the base sizes of muP, which follow from a tuned recipe.
+#: Everything that recipes have, but the random stream, the base sizes of muP, which follow from a tuned recipe, and
+#: limits for single domains, which only a person who knows them would set.
 DEFAULT_SEARCH: Space = {
     "optimiser.name": ("adamw", "muon", "soap", "schedule_free"),
     "optimiser.lr": Range(low=1e-4, high=2e-2, log=True),
@@ -238,6 +239,9 @@ DEFAULT_SEARCH: Space = {
     "data.packing": ("stream", "best_fit"),
     "data.document_mask": (False, True),
     "data.mixture": Range(low=0.0, high=1.0),
+    "data.mixture_rule": ("size", "temperature", "unimax"),
+    "data.temperature": (1.5, 2.0, 3.0, 5.0),
+    "data.epoch_limit": (0.0, 1.0, 2.0, 4.0, 8.0),
     "data.opening.share": (0.0, 0.1, 0.2, 0.4),
     "data.opening.mixture": Range(low=0.0, high=1.0),
     "data.closing.share": (0.0, 0.1, 0.2, 0.4),

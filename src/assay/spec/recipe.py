@@ -210,7 +210,25 @@ class Data(Frozen):
     """What is read: mixture over domains, context length and batch."""
 
     mixture: Mixture = Field(
-        default=None, description="sampling weight per domain; absent: in proportion to each domain's tokens"
+        default=None, description="sampling weight per domain, by hand; absent: as data.mixture_rule has it"
+    )
+    mixture_rule: str = Field(
+        default="size",
+        description="weights without a mixture by hand; size: in proportion to each domain's tokens n; temperature: to "
+        "n^(1/data.temperature); unimax: as even as data.epoch_limit allows (Chung et al. 2023)",
+    )
+    temperature: float = Field(
+        default=3.0, gt=0, le=MOST_RATIO, description="under temperature; 1: as size, the higher the more even"
+    )
+    epoch_limit: float = Field(
+        default=0.0,
+        ge=0,
+        le=MOST_RATIO,
+        description="how often a run may read a domain's tokens; weight beyond goes to the others, and where all are "
+        "at their limits all go equally far beyond; 0: no limit, but 4 under unimax",
+    )
+    epoch_limits: dict[str, Annotated[float, Field(gt=0, le=MOST_RATIO)]] | None = Field(
+        default=None, description="the same for single domains, by name, in place of data.epoch_limit"
     )
     opening: Stage = Field(default=Stage(), description="the first part of the run")
     closing: Stage = Field(default=Stage(), description="the last part of the run, for annealing on the best data")
@@ -234,14 +252,20 @@ class Data(Frozen):
     )
     document_mask: bool = Field(default=False, description="tokens attend within their own document only")
 
-    def mixtures(self) -> dict[str, dict[str, float]]:
-        """The mixtures that are given, by dotted key."""
+    @field_validator("mixture_rule")
+    @classmethod
+    def _rule(cls, value: str) -> str:
+        return _known("mixture_rule", value)
+
+    def by_domain(self) -> dict[str, dict[str, float]]:
+        """What is given by domain, by dotted key."""
         given = {
             "data.mixture": self.mixture,
+            "data.epoch_limits": self.epoch_limits,
             "data.opening.mixture": self.opening.mixture,
             "data.closing.mixture": self.closing.mixture,
         }
-        return {key: mixture for key, mixture in given.items() if mixture}
+        return {key: numbers for key, numbers in given.items() if numbers}
 
 
 class Recipe(Frozen):
@@ -272,6 +296,13 @@ class Recipe(Frozen):
         return self
 
 
+#: Fields, besides mixtures themselves, that say how domains are mixed.
+MIXING = (
+    "data.mixture_rule", "data.temperature", "data.epoch_limit", "data.epoch_limits", "data.opening.share",
+    "data.closing.share", "data.reweight",
+)  # fmt: skip
+
+
 def is_mixture(key: str) -> bool:
     """Whether a dotted key holds sampling weights, which belong together and stay one value."""
     return key.rpartition(".")[2] == "mixture"
@@ -279,15 +310,14 @@ def is_mixture(key: str) -> bool:
 
 def redraws(change: Change) -> bool:
     """Whether a change makes a run read other text, so that its training loss does not compare with other runs'."""
-    drawing = ("data.opening.share", "data.closing.share", "data.reweight", "data.packing", "data.document_mask")
-    return any(is_mixture(key) or key in drawing for key in change)
+    return any(is_mixture(key) or key in MIXING or key in ("data.packing", "data.document_mask") for key in change)
 
 
 def flatten(nested: dict[str, Any]) -> Change:
-    """Turn nested tables into dotted keys; a mixture stays one value, since its weights belong together."""
+    """Turn nested tables into dotted keys; what is given by domain stays one value, since it belongs together."""
     flat: Change = {}
     for key, value in nested.items():
-        if isinstance(value, dict) and not is_mixture(key):
+        if isinstance(value, dict) and not is_mixture(key) and key != "epoch_limits":
             inner = flatten(cast(dict[str, Any], value))
             flat.update({f"{key}.{name}": leaf for name, leaf in inner.items()})
         else:

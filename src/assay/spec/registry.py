@@ -28,6 +28,11 @@ REGISTRY: dict[str, dict[str, str]] = {
         "sqrt": "assay.training.schedules.sqrt:factor",
         "constant": "assay.training.schedules.constant:factor",
     },
+    "mixture_rule": {  # from the sizes of domains to sampling weights
+        "size": "assay.corpus.mixtures.size:Size",
+        "temperature": "assay.corpus.mixtures.temperature:Temperature",
+        "unimax": "assay.corpus.mixtures.unimax:UniMax",
+    },
     "export_format": {
         "hf": "assay.training.export.hf:write",
     },

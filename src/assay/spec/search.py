@@ -84,6 +84,8 @@ def check_change(change: Change, space: Space, where: str) -> None:
             raise UserError(
                 f"{where}: '{key}' may not change in this lab; [search] in lab.toml allows: {', '.join(space)}"
             )
+        if value is None and is_mixture(key):
+            continue  # back to what the rule has, which is no weight to limit
         if isinstance(allowed, Range):
             numbers = list(cast(dict[str, Any], value).values()) if isinstance(value, dict) else [value]
             for number in numbers:
