@@ -8,18 +8,14 @@ the order of their hashes, so neither names nor places of files decide anything.
 import errno
 import hashlib
 import json
-import os
 import shutil
-import socket
 import sqlite3
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import psutil
 
 from assay.corpus.documents import Source
 from assay.corpus.manifest import Domain, HeldoutText, Manifest, TrainText, open_corpus
@@ -30,6 +26,7 @@ from assay.corpus.split import choose_heldout, choose_sealed
 from assay.corpus.spool import HELDOUT, TRAIN, Spool, Spooled
 from assay.corpus.tables import DocumentTable
 from assay.corpus.tokenizers import Bpe, Bytes, Tokenizer, bpe_size, train_bpe
+from assay.corpus.workfolder import sync_tree, work_folder
 from assay.spec.base import canonical_json, sha256_text
 from assay.spec.errors import UserError
 
@@ -71,16 +68,10 @@ def build_corpus(
     bpe_size(tokenizer)
     _check_names(sources)
     report = progress or _silent
-    with _disk_full_explained(corpora_dir):
-        corpora_dir.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(corpora_dir)
-        work = corpora_dir / f".tmp-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        try:
-            (work / "corpus" / "train").mkdir(parents=True)
-            with Spool(work) as spool:
-                return _build(corpora_dir, vault, work, spool, sources, tokenizer, report, span_bytes, shard_bytes)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+    with _disk_full_explained(corpora_dir), work_folder(corpora_dir) as work:
+        (work / "corpus" / "train").mkdir(parents=True)
+        with Spool(work) as spool:
+            return _build(corpora_dir, vault, work, spool, sources, tokenizer, report, span_bytes, shard_bytes)
 
 
 def _silent(done: int, total: int | None, message: str) -> None:
@@ -285,24 +276,10 @@ def open_new(path: Path) -> BinaryIO:
 
 def _publish(folder: Path, final: Path) -> None:
     """Flush everything to disk, then give the folder its name in one step."""
-    for path in (*(folder / "train").iterdir(), *folder.iterdir(), folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    sync_tree(folder)
     if final.exists():  # damaged: `_build` could not open it
         shutil.rmtree(final)
     folder.rename(final)
-
-
-def _remove_leftovers(corpora_dir: Path) -> None:
-    """Remove what builds on this machine left that were killed and could not do it themselves."""
-    prefix = f".tmp-{socket.gethostname()}-"
-    for path in corpora_dir.glob(f"{prefix}*"):
-        pid = path.name.removeprefix(prefix).partition("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

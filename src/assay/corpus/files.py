@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from assay.corpus.bad import BadDocument, check_size
 from assay.corpus.documents import UNKNOWN_LICENCE, Document, content_group
-from assay.spec.errors import UserError
 
 # Files with these endings are text by declaration, so one that is not UTF-8 is an error; in a folder, files with
 # other endings are taken when they turn out to be text and passed over when they do not.
@@ -17,17 +17,19 @@ PART_BYTES = 8 * 1024
 
 
 def decode(data: bytes, path: Path, base: int = 0) -> str:
-    """UTF-8 text of bytes that start at offset `base` of a file. Raises `UserError` naming the offset."""
+    """UTF-8 text of bytes that start at offset `base` of a file. Raises `BadDocument` naming the offset."""
     zero = data.find(b"\0")
     if zero >= 0:
-        raise UserError(
-            f"{path}: a binary file (byte {base + zero} is zero); expected UTF-8 text, so convert it or leave it out"
+        raise BadDocument(
+            "binary",
+            f"{path}: a binary file (byte {base + zero} is zero); expected UTF-8 text, so convert it or leave it out",
         )
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path}: not UTF-8 text (byte {base + error.start}); convert it to UTF-8 or leave it out"
+        raise BadDocument(
+            "wrong encoding",
+            f"{path}: not UTF-8 text (byte {base + error.start}); convert it to UTF-8 or leave it out",
         ) from None
     return text.removeprefix("\ufeff") if base == 0 else text
 
@@ -49,10 +51,11 @@ def read_whole(path: Path, name: str, source: str) -> Iterator[Document]:
     """One document for a file; none if it holds only white space. `name` becomes the document's id."""
     if path.suffix.lower() not in TEXT_SUFFIXES and not looks_like_text(path):
         return
+    check_size(str(path), path.stat().st_size)
     content = path.read_bytes()
     try:
         text = decode(content, path)
-    except UserError:
+    except BadDocument:
         if path.suffix.lower() in TEXT_SUFFIXES:
             raise
         return

@@ -4,47 +4,50 @@ A record has `text` and, where known, `id`, `source` and `licence` (or `license`
 after a `#` are parts of one document.
 """
 
-import gzip
 import json
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import zstandard
-
+from assay.corpus.bad import BadDocument, check_size
+from assay.corpus.chunks import read_chunks
 from assay.corpus.documents import UNKNOWN_LICENCE, Document, content_group, id_group
 from assay.spec.errors import UserError
 
-_CHUNK = 1 << 20
+#: Of a record, all that a document needs.
+FIELDS = ("text", "id", "source", "licence", "license")
 
 
 def document_of(record: Any, where: str, default_id: str, source: str) -> Document:
     """The document in a record. Raises `UserError`, with `where` naming file and line or row."""
     if not isinstance(record, dict):
-        raise UserError(f"{where}: a record should be a JSON object with a field 'text', but is {_short(record)}")
+        message = f"{where}: a record should be a JSON object with a field 'text', but is {_short(record)}"
+        raise BadDocument("no record", message)
     text = record.get("text")
     if not isinstance(text, str) or not text.strip():
         problem = "has no field 'text'" if "text" not in record else f"has {_short(text)} as its 'text'"
-        raise UserError(f"{where}: the record {problem}; every record needs some text")
+        kind = "empty" if isinstance(text, str) else "no text"
+        raise BadDocument(kind, f"{where}: the record {problem}; every record needs some text")
     try:
         content = text.encode()
     except UnicodeEncodeError as error:
-        raise UserError(
+        raise BadDocument(
+            "wrong encoding",
             f"{where}: character {error.start} of 'text' is half of a surrogate pair, which UTF-8 cannot hold; "
-            f"repair the record or remove it"
+            f"repair the record or remove it",
         ) from None
+    check_size(where, len(content))
     given = record.get("id")
     return Document(
         text=text,
-        id=default_id if given is None else _clean(given),
-        source=_clean(record.get("source") or source),
-        licence=_clean(record.get("licence") or record.get("license") or UNKNOWN_LICENCE),
-        group=content_group(content) if given is None else id_group(_clean(given)),
+        id=default_id if given is None else clean(given),
+        source=clean(record.get("source") or source),
+        licence=clean(record.get("licence") or record.get("license") or UNKNOWN_LICENCE),
+        group=content_group(content) if given is None else id_group(clean(given)),
     )
 
 
-def _clean(value: Any) -> str:
+def clean(value: Any) -> str:
     return str(value).encode(errors="replace").decode()
 
 
@@ -68,64 +71,53 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
     offset = 0
     for number, line in enumerate(_lines(path), start=1):
         if line.strip():
-            where = f"{path}, line {number}"
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise UserError(f"{where}: not UTF-8 text (byte {offset + error.start} of the JSON lines)") from None
-            try:
-                record = json.loads(text)
-            except json.JSONDecodeError as error:
-                raise UserError(
-                    f"{where}: broken JSON ({error.msg} at column {error.colno}); each line should be one JSON object"
-                ) from None
-            except RecursionError:
-                raise UserError(f"{where}: JSON nested too deeply; each line should be one JSON object") from None
-            yield number, record
+            yield number, parse_line(line, f"{path}, line {number}", offset, number == 1)
         offset += len(line)
+
+
+def parse_line(line: bytes, where: str, offset: int, first: bool = False) -> Any:
+    """The value of a line of JSON that begins at byte `offset`. Raises `BadDocument`, with `where` naming the line."""
+    try:
+        text = line.decode("utf-8-sig" if first else "utf-8")
+    except UnicodeDecodeError as error:
+        message = f"{where}: not UTF-8 text (byte {offset + error.start} of the JSON lines)"
+        raise BadDocument("wrong encoding", message) from None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        problem = f"{error.msg} at column {error.colno}"
+    except RecursionError:
+        raise BadDocument(
+            "broken JSON", f"{where}: JSON nested too deeply; each line should be one JSON object"
+        ) from None
+    except ValueError as error:  # a number of thousands of digits
+        problem = str(error).partition(";")[0]
+    raise BadDocument("broken JSON", f"{where}: broken JSON ({problem}); each line should be one JSON object")
 
 
 def _lines(path: Path) -> Iterator[bytes]:
     rest: list[bytes] = []  # pieces of a line that is longer than a chunk
-    try:
-        for chunk in _chunks(path):
-            *complete, last = chunk.split(b"\n")
-            for line in complete:
-                yield b"".join((*rest, line, b"\n"))
-                rest = []
-            rest.append(last)
-    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-        raise UserError(f"{path}: damaged or cut short ({error}); copy or compress it again") from None
+    for chunk, _ in read_chunks(path):
+        *complete, last = chunk.split(b"\n")
+        for line in complete:
+            yield b"".join((*rest, line, b"\n"))
+            rest = []
+        rest.append(last)
     yield b"".join(rest)
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    if path.suffix == ".gz":
-        with gzip.open(path) as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
-        return
-    with path.open("rb") as file:
-        if path.suffix != ".zst":
-            while chunk := file.read(_CHUNK):
-                yield chunk
-            return
-        # Frame by frame, because only a decompressor object tells a complete frame from one that was cut short.
-        frame = zstandard.ZstdDecompressor().decompressobj()
-        started = False
-        while chunk := file.read(_CHUNK):
-            while chunk:
-                started = True
-                yield frame.decompress(chunk)
-                chunk = frame.unused_data
-                if frame.eof:
-                    frame, started = zstandard.ZstdDecompressor().decompressobj(), False
-        if started:
-            raise EOFError("the last Zstandard frame is incomplete")
-
-
 def read_parquet(path: Path, source: str) -> Iterator[Document]:
-    """Documents of a Parquet file with a string column `text`, 256 rows in memory at a time."""
+    """Documents of a Parquet file with a string column `text`."""
+    for number, (record, _) in enumerate(parquet_rows(path, FIELDS), start=1):
+        yield document_of(record, f"{path}, row {number}", f"{path.name}:{number}", source)
+
+
+def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[dict[str, Any], float]]:
+    """Rows of a Parquet file with a string column `text`, 256 in memory at a time, and the share of them so far.
+
+    Args:
+        columns: only these, where there are such; None: all.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -142,14 +134,15 @@ def read_parquet(path: Path, source: str) -> Iterator[Document]:
                 kind = kind.value_type
             if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
                 raise UserError(f"{path}: column 'text' should hold strings, but holds {kind}")
-            columns = [name for name in ("text", "id", "source", "licence", "license") if name in schema.names]
-            number = 0
-            for batch in file.iter_batches(batch_size=256, columns=columns):
+            wanted = [name for name in columns or schema.names if name in schema.names]
+            number, rows = 0, file.metadata.num_rows
+            for batch in file.iter_batches(batch_size=256, columns=wanted):
                 for record in batch.to_pylist():
                     number += 1
-                    yield document_of(record, f"{path}, row {number}", f"{path.name}:{number}", source)
+                    yield record, number / rows
     except pa.ArrowException as error:
-        raise UserError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
+        message = f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})"
+        raise BadDocument("damaged", message) from None
 
 
 def read_hub(name: str) -> Iterator[Document]:

@@ -23,9 +23,12 @@ class Texts:
     @classmethod
     def of(cls, texts: Any) -> "Texts":
         """Of a sequence of strings, or of an Arrow array of large strings without copying it."""
-        array: Any = (
-            texts.cast(pa.large_string()) if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string())
-        )
+        if not isinstance(texts, pa.Array):  # by hand, since Arrow imports pandas before it looks at a list
+            encoded = [text.encode() for text in texts]
+            bounds = np.zeros(len(encoded) + 1, np.int64)
+            np.cumsum([len(text) for text in encoded], out=bounds[1:])
+            return cls(np.frombuffer(b"".join(encoded), np.uint8), bounds)
+        array: Any = texts.cast(pa.large_string())
         _, offsets, data = array.buffers()
         bounds = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
         return cls(np.frombuffer(data or b"", np.uint8), bounds if len(bounds) else np.zeros(1, np.int64))

@@ -25,7 +25,9 @@ class Batch(Protocol):
     """
 
     first: int
-    texts: Texts
+
+    @property
+    def texts(self) -> Texts: ...
 
     def __len__(self) -> int: ...
 

@@ -1,0 +1,86 @@
+"""The rows of an edition: documents with their provenance, as Parquet files."""
+
+import hashlib
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from assay.corpus.merkle import document_leaf
+
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("domain", pa.string(), nullable=False),
+        pa.field("text", pa.large_string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("licence", pa.string(), nullable=False),  # SPDX where known, else as found, else "unknown"
+        pa.field("retrieved", pa.string(), nullable=False),  # date, ISO 8601
+        pa.field("group", pa.string(), nullable=False),  # what is split together
+        pa.field("hash", pa.binary(32), nullable=False),  # SHA-256 of the text as it came in
+        pa.field("text_hash", pa.binary(32), nullable=False),  # SHA-256 of the text as it is
+        pa.field("steps", pa.list_(pa.string()), nullable=False),  # what came over it, one entry a step
+        pa.field("extra", pa.string(), nullable=False),  # JSON object: the record's other fields
+    ]
+)
+REMOVED = SCHEMA.append(pa.field("removed_by", pa.string(), nullable=False)).append(
+    pa.field("detail", pa.string(), nullable=False)
+)
+#: Bytes of text in a row group, which is what a step holds at a time.
+GROUP_BYTES = 8 << 20
+#: Columns of few values, or whose values come in runs.
+_REPEATING = ["domain", "source", "licence", "retrieved", "group", "removed_by"]
+_SAID_ONCE = ["id", "domain", "source", "licence", "retrieved"]
+
+
+class RowsWriter:
+    """Writes rows in groups whose borders depend on the rows alone. `close` when done."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._schema = schema
+        self._writer = pq.ParquetWriter(
+            path, schema, compression="zstd",
+            use_dictionary=[name for name in _REPEATING if name in schema.names],  # pyright: ignore[reportArgumentType]
+            write_statistics=_SAID_ONCE,  # pyright: ignore[reportArgumentType]
+        )  # fmt: skip
+        self._tables: list[pa.Table] = []
+        self._held = 0
+        self.documents = 0
+        self.bytes = 0
+
+    def write(self, table: pa.Table) -> None:
+        lengths = pc.binary_length(table["text"])  # pyright: ignore[reportAttributeAccessIssue]
+        sizes = lengths.to_numpy()
+        start = 0
+        for row, size in enumerate(sizes.tolist()):
+            self._held += size
+            if self._held >= GROUP_BYTES:
+                self._tables.append(table.slice(start, row + 1 - start))
+                self._flush()
+                start = row + 1
+        if start < len(table):
+            self._tables.append(table.slice(start))
+        self.documents += len(table)
+        self.bytes += int(sizes.sum())
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        if self._tables:
+            table = pa.concat_tables(self._tables).combine_chunks()
+            self._writer.write_table(table, row_group_size=max(1, len(table)))
+        self._tables, self._held = [], 0
+
+
+def leaves(table: pa.Table) -> list[bytes]:
+    """Leaves of the Merkle tree for some rows."""
+    columns = (table[name].to_pylist() for name in ("text_hash", "domain", "id", "source", "licence"))
+    return [document_leaf(*fields) for fields in zip(*columns, strict=True)]
+
+
+def text_hash(text: bytes) -> bytes:
+    return hashlib.sha256(text).digest()

@@ -1,0 +1,1 @@
+"""Taking text into a lab, with where it comes from."""

@@ -1,0 +1,41 @@
+"""Records as rows of an edition."""
+
+import json
+
+import pyarrow as pa
+
+from assay.corpus.editions.rows import SCHEMA, text_hash
+from assay.corpus.steps.bare_input import BareBatch
+
+_OWN = frozenset(("text", "id", "domain", "source", "licence", "license", "retrieved", "group"))
+
+
+def rows_of(batch: BareBatch, domain: str, source: str, retrieved: str) -> pa.Table:
+    """Rows for a batch of records.
+
+    Args:
+        domain: of all of them, whatever they say.
+        source: of those that name none.
+        retrieved: date of those that name none.
+    """
+    texts = batch.texts
+    hashes = [text_hash(texts.bytes(row)) for row in range(len(texts))]
+    columns = {
+        "id": batch.column("id"),
+        "domain": [domain] * len(batch),
+        "text": list(texts),
+        "source": [given or source for given in batch.column("source")],
+        "licence": batch.column("licence"),
+        "retrieved": [date or retrieved for date in batch.column("retrieved")],
+        "group": batch.column("group"),
+        "hash": hashes,
+        "text_hash": hashes,
+        "steps": [[] for _ in hashes],
+        "extra": [_extra(record) for record in batch.records],
+    }
+    return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
+
+
+def _extra(record: dict[str, object]) -> str:
+    rest = {name: value for name, value in record.items() if name not in _OWN}
+    return json.dumps(rest, ensure_ascii=False).encode(errors="replace").decode() if rest else "{}"

@@ -1,0 +1,41 @@
+"""A step from bare files to bare files, without a lab."""
+
+from pathlib import Path
+
+from assay.corpus.steps.account import Account
+from assay.corpus.steps.bare_input import BareInput
+from assay.corpus.steps.bare_output import SUFFIXES, BareFile, BareFolder, check_output
+from assay.corpus.steps.engine import Progress, run_step
+from assay.corpus.steps.step import Step
+from assay.corpus.workfolder import work_folder
+from assay.spec.errors import UserError
+
+
+def run_bare(
+    step: Step,
+    source: Path,
+    target: Path,
+    *,
+    workers: int = 1,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> Account:
+    """Run a step over a file or folder and write what comes out.
+
+    Args:
+        source: .jsonl, .jsonl.gz, .jsonl.zst, .parquet or text, or a folder of such, or one that a step wrote.
+        target: `….jsonl`, `….jsonl.gz` or `….jsonl.zst` for what is kept; any other name without a dot for a folder
+            with what is kept and what is removed.
+        skip_bad: pass over what is no document, and count it.
+
+    Raises:
+        UserError: the input cannot be read, or the output not be written. Nothing is left under the target's name.
+    """
+    single = target.name.endswith(SUFFIXES)
+    if not single and target.suffix in (".json", ".gz", ".zst", ".parquet", ".txt", ".csv"):
+        raise UserError(f"{target}: expected a name that ends in {', '.join(SUFFIXES)}, or a folder")
+    check_output(source, target, folder=not single)
+    with work_folder(target.absolute().parent) as work:
+        documents = BareInput(source, work, skip_bad=skip_bad)
+        output = BareFile(target) if single else BareFolder(target, source)
+        return run_step(step, documents, output, work, workers=workers, progress=progress)

@@ -1,0 +1,183 @@
+"""Bare files as the output of a step: a file of JSON lines with what is kept, or a folder with what is removed too."""
+
+import gzip
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import zstandard
+from pydantic import Field
+
+from assay.corpus.merkle import MerkleTree, document_leaf
+from assay.corpus.steps.account import Account
+from assay.corpus.steps.bare_input import BareBatch
+from assay.corpus.steps.engine import Story
+from assay.corpus.steps.step import Judged
+from assay.corpus.workfolder import sync, sync_tree
+from assay.spec.base import Frozen
+from assay.spec.errors import UserError
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+MANIFEST = "manifest.json"
+
+
+class BareManifest(Frozen):
+    """`manifest.json` of a folder that a step wrote: what was done to what, and what came out."""
+
+    step: str
+    parameters: dict[str, Any]
+    tool: str
+    input: str = Field(description="path of what went in")
+    input_root: str = Field(default="", description="root of what went in, where a step wrote that too")
+    root: str = Field(description="Merkle root over the documents kept, in order (RFC 6962)")
+    documents: int
+    bytes: int
+    account: Account
+    report: dict[str, Any]
+
+
+def read_manifest(folder: Path) -> BareManifest | None:
+    """The manifest of a folder that a step wrote; None where there is none."""
+    try:
+        data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(data, dict) or not {"step", "root", "input"} <= set(data):
+        return None
+    return BareManifest.parse(data, str(folder / MANIFEST))
+
+
+class BareFile:
+    """The documents that are kept, in one file of JSON lines."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def open(self, work: Path, shards: Sequence[str]) -> None:  # noqa: ARG002 - all shards in one file
+        self._file = (work / "kept").open("wb")
+
+    def part(self, batch: BareBatch, judged: Judged) -> bytes:
+        return packed(kept_lines(batch, judged), self._path.name)
+
+    def write(self, shard: int, part: bytes) -> None:  # noqa: ARG002
+        self._file.write(part)
+
+    def publish(self, story: Story) -> None:  # noqa: ARG002
+        self._file.close()
+        written = Path(self._file.name)
+        sync(written)
+        written.replace(self._path)
+        sync(self._path.absolute().parent)
+
+
+class BareFolder:
+    """`kept/` and `removed/` with one file for each of the input, and a manifest."""
+
+    def __init__(self, path: Path, source: Path) -> None:
+        self._path, self._source = path, source
+
+    def open(self, work: Path, shards: Sequence[str]) -> None:
+        self._folder = work / "out"
+        self._files: list[tuple[Path, Path]] = []
+        for shard in shards:
+            both = [self._folder / side / f"{shard}.jsonl.zst" for side in ("kept", "removed")]
+            for path in both:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(b"")
+            self._files.append((both[0], both[1]))
+        self._tree = MerkleTree()
+
+    def part(self, batch: BareBatch, judged: Judged) -> tuple[bytes, bytes, list[bytes]]:
+        columns = [batch.column(name) for name in ("domain", "id", "source", "licence")]
+        leaves = []
+        for row, fields in enumerate(zip(*columns, strict=True)):
+            if row not in judged.removed:
+                text = judged.texts[row].encode() if row in judged.texts else batch.texts.bytes(row)
+                leaves.append(document_leaf(hashlib.sha256(text).digest(), *fields))
+        kept, removed = kept_lines(batch, judged), removed_lines(batch, judged)
+        return packed(kept, ".zst"), packed(removed, ".zst"), leaves
+
+    def write(self, shard: int, part: tuple[bytes, bytes, list[bytes]]) -> None:
+        for path, content in zip(self._files[shard], part[:2], strict=True):
+            with path.open("ab") as file:
+                file.write(content)
+        self._tree.extend(part[2])
+
+    def publish(self, story: Story) -> None:
+        before = read_manifest(self._source)
+        account = story.account
+        manifest = BareManifest(
+            step=story.step, parameters=story.parameters, tool=f"assay {version('assay')}", input=str(self._source),
+            input_root=before.root if before else "", root=self._tree.root(), documents=account.out.documents,
+            bytes=account.out.bytes, account=account, report=story.report,
+        )  # fmt: skip
+        text = manifest.model_dump_json(indent=2, by_alias=True) + "\n"
+        (self._folder / MANIFEST).write_text(text, encoding="utf-8")
+        sync_tree(self._folder)
+        if self._path.exists():  # empty, or an earlier result: `check_output` made sure
+            shutil.rmtree(self._path)
+        self._folder.rename(self._path)
+        sync(self._path.absolute().parent)
+
+
+def kept_lines(batch: BareBatch, judged: Judged) -> bytes:
+    """The lines of the documents that are kept; those of unchanged documents byte for byte."""
+    raw = batch.lines.raw
+    starts, ends, _ = batch.bounds
+    if not judged.removed and not judged.texts and int((ends - starts).sum()) == len(raw):
+        return raw
+    lines = [
+        _changed_line(raw[start:end], judged.texts[row]) if row in judged.texts else raw[start:end]
+        for row, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True))
+        if row not in judged.removed
+    ]
+    return b"".join(lines)
+
+
+def removed_lines(batch: BareBatch, judged: Judged) -> bytes:
+    """The lines of the documents that are removed, with `removed_by` and `detail`."""
+    starts, ends, _ = batch.bounds
+    return b"".join(
+        _line({
+            **json.loads(batch.lines.raw[starts[row] : ends[row]]),
+            "removed_by": judged.removed[row], "detail": judged.details.get(row, ""),
+        })
+        for row in sorted(judged.removed)
+    )  # fmt: skip
+
+
+def _changed_line(line: bytes, text: str) -> bytes:
+    return _line({**json.loads(line), "text": text})
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    # Python's own reader and writer keep numbers of any length as they are, which faster ones do not.
+    try:
+        return json.dumps(record, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:  # half of a surrogate pair in some other field
+        return json.dumps(record).encode() + b"\n"
+
+
+def packed(lines: bytes, name: str) -> bytes:
+    """Lines compressed as the end of a name says; such pieces one after the other are a whole file."""
+    if not lines:
+        return b""
+    if name.endswith(".gz"):
+        return gzip.compress(lines, 6, mtime=0)
+    return zstandard.ZstdCompressor(write_content_size=True).compress(lines) if name.endswith(".zst") else lines
+
+
+def check_output(source: Path, path: Path, folder: bool) -> None:
+    """Raise `UserError` if a result may not be written there: over the input, or over what no step wrote."""
+    if path.exists() and path.samefile(source):
+        raise UserError(f"{path}: this is the input too; choose another name for what comes out")
+    if source.is_dir() and source.resolve() in path.resolve().parents:
+        raise UserError(f"{path}: this is inside the input, {source}; choose a place outside of it")
+    if folder and path.exists() and (not path.is_dir() or (any(path.iterdir()) and read_manifest(path) is None)):
+        raise UserError(f"{path} exists and no step wrote it; choose a new folder")
+    if not folder and path.is_dir():
+        raise UserError(f"{path} is a folder; choose another name for the file")
