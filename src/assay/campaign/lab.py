@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from assay.spec.errors import UserError
 from assay.spec.external import External, check_search, check_told, read_external
 from assay.spec.lab import CorpusSettings, LabConfig
 from assay.spec.packing import check_packable
+from assay.spec.places import place
 from assay.spec.presets import PRESETS, named_recipe, stands_alone
 from assay.spec.protocols import Executor
 from assay.spec.recipe import Recipe, difference
@@ -179,7 +180,7 @@ class Lab:
             )
         if manifest.vault and open_sealed(self.vault_dir).commitment != manifest.vault:
             raise UserError(f"{self.vault_dir}: not what was sealed with this corpus; restore the folder from a copy")
-        check_domains(self.config, manifest)
+        check_domains(self.config, manifest, self.folder / CONFIG)
         check_size(manifest, _most_tokens(self.config, manifest.vocab, self.external))
         return manifest
 
@@ -263,17 +264,26 @@ def _most_tokens(config: LabConfig, vocab: int, external: External | None) -> in
     return max(shape_at(config.start, scale, vocab).tokens for scale in config.ladder)
 
 
-def check_domains(config: LabConfig, manifest: Manifest) -> None:
-    """Raise `UserError` unless score weights and the start recipe's mixture name domains of the corpus."""
+def check_domains(config: LabConfig, manifest: Manifest, path: Path) -> None:
+    """Raise `UserError` unless score weights and the start recipe's mixture name domains of the corpus.
+
+    Args:
+        path: of `lab.toml`.
+    """
     known = set(manifest.domains)
-    _check_known(config.corpus.score_weights, known, f"{CONFIG}: corpus.score_weights")
-    check_mixture(config.start, known, f"{CONFIG}: start")
+    check_known(config.corpus.score_weights, known, path, "corpus.score_weights")
+    check_mixture(config.start, known, str(path), "start.")
 
 
-def check_mixture(recipe: Recipe, known: Set[str], where: str) -> None:
-    """Raise `UserError` unless a recipe's mixtures and limits name domains that there are."""
+def check_mixture(recipe: Recipe, known: Set[str], name: str, table: str = "") -> None:
+    """Raise `UserError` unless a recipe's mixtures and limits name domains that there are.
+
+    Args:
+        name: of the recipe, possibly its file.
+        table: of the file, in which the recipe stands.
+    """
     for key, numbers in recipe.data.by_domain().items():
-        _check_known(numbers, known, f"{where}: {key}")
+        check_known(numbers, known, Path(name), table + key)
 
 
 def check_shape(recipe: Recipe, scale: Scale, vocab: int, where: str) -> Shape:
@@ -284,10 +294,13 @@ def check_shape(recipe: Recipe, scale: Scale, vocab: int, where: str) -> Shape:
         raise UserError(f"{where}: {error}") from None
 
 
-def _check_known(weights: dict[str, float], known: Set[str], where: str) -> None:
+def check_known(weights: Iterable[str], known: Set[str], file: Path, key: str) -> None:
+    """Raise `UserError`, naming file and line, unless there are all of the domains that a key names."""
     for domain in weights:
         if domain not in known:
-            raise UserError(f"{where} names '{domain}', but the corpus has only: {', '.join(sorted(known))}")
+            raise UserError(
+                f"{place(file, domain)}: {key} names '{domain}', but the corpus has only: {', '.join(sorted(known))}"
+            )
 
 
 def init_lab(folder: Path, manifest: Manifest, changes: dict[str, Any] | None = None) -> Lab:
@@ -305,7 +318,7 @@ def init_lab(folder: Path, manifest: Manifest, changes: dict[str, Any] | None = 
         },
         CONFIG,
     )
-    check_domains(config, manifest)
+    check_domains(config, manifest, folder / CONFIG)
     check_size(manifest, _most_tokens(config, manifest.vocab, find_external(folder.resolve(), config)))
     confinement = find_confinement(folder.resolve() / "vault") if manifest.vault else UNCONFINED
     vault = {"commitment": manifest.vault, "mechanism": confinement.mechanism, "reason": confinement.reason}

@@ -184,7 +184,7 @@ def test_lab_toml(configure: Configure, keys: dict[str, Any], expected: str) -> 
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        ({"start__data__mixture": {"prosa": 1.0}}, "start: data.mixture names 'prosa', but the corpus has only: prose"),
+        ({"start__data__mixture": {"prosa": 1.0}}, "start.data.mixture names 'prosa', but the corpus has only: prose"),
         ({"corpus__score_weights": {"prosa": 1.0}}, "corpus.score_weights names 'prosa'"),
         ({"start__model__head_dim": 24}, "width 32 is not a positive multiple of model.head_dim 24"),
         ({"start__model__query_heads_per_kv": 2}, "model.query_heads_per_kv 2 must divide 1"),
@@ -282,10 +282,10 @@ def test_proposals(lab: Path, tmp_path: Path, old: str, new: str, expected: str)
 def test_recipes(lab: Path, tmp_path: Path, text: str, expected: str) -> None:
     file = tmp_path / "recipe.toml"
     file.write_text(text)
-    unchanged(lab, "train", lab, "--recipe", file, expected=(f"{file}: ", expected))
-    unchanged(lab, "compare", lab, "start", file, expected=(f"{file}: ", expected))
+    unchanged(lab, "train", lab, "--recipe", file, expected=(str(file), expected))
+    unchanged(lab, "compare", lab, "start", file, expected=(str(file), expected))
     words = ["--recipe", file, "--ladder", "tiny", "--corpus", "prose=nowhere"]
-    refused(assay("init", tmp_path / "new", *words), f"{file}: ", expected)  # before any text is looked for
+    refused(assay("init", tmp_path / "new", *words), str(file), expected)  # before any text is looked for
     assert not (tmp_path / "new").exists()
 
 
@@ -355,7 +355,7 @@ def test_init_ladder_files(tmp_path: Path, good: str, text: str, expected: str) 
 
 def test_init_with_a_recipe_of_other_domains(tmp_path: Path, good: str) -> None:
     (tmp_path / "recipe.toml").write_text("[data]\nmixture = { verse = 1.0 }")
-    expected = "recipe.toml: data.mixture names 'verse', but the corpus has only: prose"
+    expected = "recipe.toml, line 2: data.mixture names 'verse', but the corpus has only: prose"
     not_made(tmp_path, "--corpus", good, "--recipe", "recipe.toml", expected=(expected,))
 
 

@@ -43,6 +43,9 @@ COMMANDS = (
     ("gc", "gc:gc", "Free checkpoints that no verdict needs."),
 )
 GROUPS = (
+    ("corpus", "From raw text to a mixture one can defend.", (
+        ("mix", "corpus_mix:mix", "Show what a mixture comes to at each scale, as recipe lines too."),
+    )),
     ("recipe", "Show and compare recipes.", (("show", "recipe:show", "Print a recipe as TOML."),
                                              ("diff", "recipe:diff", "Show the fields in which two recipes differ."))),
     ("trainer", "Programs that train in assay's place.", (
