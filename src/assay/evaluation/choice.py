@@ -1,10 +1,12 @@
 """Choosing one of several texts by likelihood: multiple choice and minimal pairs."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from assay.evaluation.reader import Query, Reader
-from assay.evaluation.task import Measured, bits_per_byte
+from assay.evaluation.task import Measured, Query, bits_per_byte
+
+if TYPE_CHECKING:
+    from assay.evaluation.reader import Reader
 
 #: Costs that differ by less than this share are equal: rounding, which depends on the batch, must not decide.
 TIE = 1e-6
@@ -21,7 +23,7 @@ class Choice(NamedTuple):
     group: str = ""
 
 
-def measure_choices(items: Sequence[Choice], reader: Reader, measures: Sequence[str] = MEASURES) -> list[Measured]:
+def measure_choices(items: Sequence[Choice], reader: "Reader", measures: Sequence[str] = MEASURES) -> list[Measured]:
     """Which answer is likeliest, and what the right one costs.
 
     - `accuracy`: by likelihood (lm-evaluation-harness's `acc`).
@@ -46,6 +48,14 @@ def measure_choices(items: Sequence[Choice], reader: Reader, measures: Sequence[
         }
         found.append(Measured({name: values[name] for name in measures}, item.group, options=len(item.answers)))
     return found
+
+
+def choice_texts(item: Choice) -> list[str]:
+    """The question, without words that only lead to an answer, and followed by each answer; or the sentences."""
+    if not item.prompt:
+        return list(item.answers)
+    question = item.prompt.removeprefix("Question:").removesuffix("Answer:").strip()
+    return [question, *(f"{question} {answer}" for answer in item.answers)]
 
 
 def share_of_right(costs: Sequence[float], right: int) -> float:

@@ -61,16 +61,36 @@ def read_file(path: Path, task: str | None = None, limit: int | None = None) -> 
 
 def detect(record: Any, where: str) -> str:
     """The task whose fields a row has; of several, the one with the most. Raises `UserError` where that is not one."""
-    wanted: dict[str, tuple[str, ...]] = {
-        name: load("evaluation_task", name).fields for name in names("evaluation_task")
-    }
-    present = set(record) if isinstance(record, dict) else set[str]()
-    matching = {name: len(fields) for name, fields in wanted.items() if present.issuperset(fields)}
-    best = [name for name, count in matching.items() if count == max(matching.values())]
+    best = _fitting(record)
     if len(best) == 1:
         return best[0]
     if best:
         raise UserError(f"{where}: its fields fit the tasks {' and '.join(best)}; say which with --task")
-    known = "; ".join(f"{name}: {', '.join(fields)}" for name, fields in wanted.items())
-    found = ", ".join(sorted(present)) or "no object"
+    fields = {name: load("evaluation_task", name).fields for name in names("evaluation_task")}
+    known = "; ".join(f"{name}: {', '.join(wanted)}" for name, wanted in fields.items())
+    found = ", ".join(sorted(record)) if isinstance(record, dict) and record else "no object"
     raise UserError(f"{where}: no task has these fields ({found}); expected one of {known}")
+
+
+def texts_of(path: Path) -> tuple[list[str], list[list[str]]]:
+    """What no training text should hold: a label for each item of a file, and its texts (`Task.texts`).
+
+    Raises:
+        UserError: as `read_file`.
+    """
+    for _, record in json_lines(path) if path.is_file() else ():
+        task = next(reversed(_fitting(record)), None)  # tasks with the same fields have the same texts
+        break
+    else:
+        task = None
+    file = read_file(path, task)
+    reader: Task = load("evaluation_task", file.task)()
+    return [f"line {line}" for line in file.lines], [reader.texts(item) for item in file.items]
+
+
+def _fitting(record: Any) -> list[str]:
+    """The tasks whose fields a row has; of several, those with the most."""
+    wanted = {name: load("evaluation_task", name).fields for name in names("evaluation_task")}
+    present = set(record) if isinstance(record, dict) else set[str]()
+    matching = {name: len(fields) for name, fields in wanted.items() if present.issuperset(fields)}
+    return [name for name, count in matching.items() if count == max(matching.values())]

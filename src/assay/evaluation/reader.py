@@ -15,18 +15,12 @@ import torch
 from assay.corpus.tokenizers import Tokenizer
 from assay.evaluation.generate import generate
 from assay.evaluation.score import TOKENS_AT_ONCE, span_losses
+from assay.evaluation.task import Query
 from assay.training.model import GPT
 
 LOGITS_AT_ONCE = 1 << 24  # 64 MiB in fp32, whatever the vocabulary
 TEXTS_AT_ONCE = 64
 Tick = Callable[[int, int], None]  # tokens or texts done, of how many
-
-
-class Query(NamedTuple):
-    """How likely is the continuation after the prompt, which may be empty?"""
-
-    prompt: str
-    continuation: str
 
 
 class Answer(NamedTuple):

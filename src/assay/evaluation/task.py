@@ -25,6 +25,13 @@ class Measured(NamedTuple):
     """What the model wrote, where it was asked to."""
 
 
+class Query(NamedTuple):
+    """How likely is the continuation after the prompt, which may be empty?"""
+
+    prompt: str
+    continuation: str
+
+
 #: Measures that a better model has less of.
 LOWER_IS_BETTER = ("bits_per_byte", "bits")
 
@@ -89,13 +96,15 @@ class Task(Protocol):
     """One way to evaluate a model; an item is whatever `read` makes of a row.
 
     `fields` are those that a row needs; a file whose rows have them is recognised by them. `measure` gives one result
-    an item, in order, and for the same items the same values to 1e-5 nats however the reader batches them.
+    an item, in order, and for the same items the same values to 1e-5 nats however the reader batches them. `texts` are
+    those of an item that no training text should hold; where answers follow a question, it comes first, alone.
     """
 
     fields: tuple[str, ...]
 
     def read(self, row: Row) -> Any: ...
     def measure(self, items: Sequence[Any], reader: "Reader") -> list[Measured]: ...
+    def texts(self, item: Any) -> list[str]: ...
 
 
 def bits_per_byte(nats: float, text: str) -> float:

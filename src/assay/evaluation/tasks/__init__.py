@@ -15,4 +15,7 @@ A task says which fields the rows of its files have, reads a row into an item, a
         def measure(self, items: Sequence[str], reader: Reader) -> list[Measured]:
             nats = reader.texts(items)
             return [Measured({"bits_per_byte": bits_per_byte(n, t)}) for n, t in zip(nats, items, strict=True)]
+
+        def texts(self, item: str) -> list[str]:
+            return [item]
 """

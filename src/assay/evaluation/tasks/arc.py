@@ -1,10 +1,13 @@
 """Multiple choice in ARC's format."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from assay.evaluation.choice import Choice, measure_choices
-from assay.evaluation.reader import Reader
+from assay.evaluation.choice import Choice, choice_texts, measure_choices
 from assay.evaluation.task import Measured, Row
+
+if TYPE_CHECKING:
+    from assay.evaluation.reader import Reader
 
 
 class Arc:
@@ -20,5 +23,8 @@ class Arc:
         choices = tuple(row.texts("choices"))
         return Choice(f"{row.text('query')}\nAnswer:", " ", choices, row.index("gold", len(choices)))
 
-    def measure(self, items: Sequence[Choice], reader: Reader) -> list[Measured]:
+    def measure(self, items: Sequence[Choice], reader: "Reader") -> list[Measured]:
         return measure_choices(items, reader)
+
+    def texts(self, item: Choice) -> list[str]:
+        return choice_texts(item)

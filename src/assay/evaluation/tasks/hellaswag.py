@@ -1,10 +1,13 @@
 """Multiple choice in HellaSwag's format: which ending goes on?"""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from assay.evaluation.choice import Choice, measure_choices
-from assay.evaluation.reader import Reader
+from assay.evaluation.choice import Choice, choice_texts, measure_choices
 from assay.evaluation.task import Measured, Row
+
+if TYPE_CHECKING:
+    from assay.evaluation.reader import Reader
 
 
 class Hellaswag:
@@ -20,5 +23,8 @@ class Hellaswag:
         endings = tuple(row.texts("endings"))
         return Choice(row.text("ctx"), " ", endings, row.index("label", len(endings)))
 
-    def measure(self, items: Sequence[Choice], reader: Reader) -> list[Measured]:
+    def measure(self, items: Sequence[Choice], reader: "Reader") -> list[Measured]:
         return measure_choices(items, reader)
+
+    def texts(self, item: Choice) -> list[str]:
+        return choice_texts(item)

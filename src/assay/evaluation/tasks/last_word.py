@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from assay.evaluation.reader import Query, Reader
-from assay.evaluation.task import Measured, Row
+from assay.evaluation.task import Measured, Query, Row
+
+if TYPE_CHECKING:
+    from assay.evaluation.reader import Reader
 
 
 class LastWord:
@@ -23,6 +26,9 @@ class LastWord:
             raise row.wrong("text", "at least two words", text)
         return Query(prompt, space + word)
 
-    def measure(self, items: Sequence[Query], reader: Reader) -> list[Measured]:
+    def measure(self, items: Sequence[Query], reader: "Reader") -> list[Measured]:
         answers = reader.continuations(items)
         return [Measured({"accuracy": float(a.greedy), "bits": a.nats / math.log(2)}) for a in answers]
+
+    def texts(self, item: Query) -> list[str]:
+        return [item.prompt + item.continuation]

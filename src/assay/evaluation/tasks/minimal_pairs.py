@@ -1,10 +1,13 @@
 """Minimal pairs: does the model find the acceptable sentence likelier than its twin that breaks one rule?"""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from assay.evaluation.choice import Choice, measure_choices
-from assay.evaluation.reader import Reader
+from assay.evaluation.choice import Choice, choice_texts, measure_choices
 from assay.evaluation.task import Measured, Row
+
+if TYPE_CHECKING:
+    from assay.evaluation.reader import Reader
 
 
 class MinimalPairs:
@@ -20,5 +23,8 @@ class MinimalPairs:
         sentences = row.text("sentence_good"), row.text("sentence_bad")
         return Choice("", "", sentences, 0, row.optional("paradigm", "UID"))
 
-    def measure(self, items: Sequence[Choice], reader: Reader) -> list[Measured]:
+    def measure(self, items: Sequence[Choice], reader: "Reader") -> list[Measured]:
         return measure_choices(items, reader, ("accuracy", "bits_per_byte"))
+
+    def texts(self, item: Choice) -> list[str]:
+        return choice_texts(item)

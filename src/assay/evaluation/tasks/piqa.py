@@ -1,10 +1,13 @@
 """Multiple choice in PIQA's format: which of two ways leads to a goal?"""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from assay.evaluation.choice import Choice, measure_choices
-from assay.evaluation.reader import Reader
+from assay.evaluation.choice import Choice, choice_texts, measure_choices
 from assay.evaluation.task import Measured, Row
+
+if TYPE_CHECKING:
+    from assay.evaluation.reader import Reader
 
 
 class Piqa:
@@ -20,5 +23,8 @@ class Piqa:
         prompt = f"Question: {row.text('goal')}\nAnswer:"
         return Choice(prompt, " ", (row.text("sol1"), row.text("sol2")), row.index("label", 2))
 
-    def measure(self, items: Sequence[Choice], reader: Reader) -> list[Measured]:
+    def measure(self, items: Sequence[Choice], reader: "Reader") -> list[Measured]:
         return measure_choices(items, reader)
+
+    def texts(self, item: Choice) -> list[str]:
+        return choice_texts(item)

@@ -1,9 +1,12 @@
 """What the model writes after a prompt, for people to read."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from assay.evaluation.reader import Reader
 from assay.evaluation.task import Measured, Row
+
+if TYPE_CHECKING:
+    from assay.evaluation.reader import Reader
 
 TOKENS, TEMPERATURE = 128, 0.8
 
@@ -19,5 +22,8 @@ class Samples:
     def read(self, row: Row) -> str:
         return row.text("prompt", empty=True)
 
-    def measure(self, items: Sequence[str], reader: Reader) -> list[Measured]:
+    def measure(self, items: Sequence[str], reader: "Reader") -> list[Measured]:
         return [Measured({}, text=text) for text in reader.write(items, TOKENS, TEMPERATURE)]
+
+    def texts(self, item: str) -> list[str]:
+        return [item]
