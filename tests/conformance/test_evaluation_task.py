@@ -109,3 +109,13 @@ def test_neither_batches_nor_other_items_matter(name: str, model: GPT) -> None:
         for one, two in zip(together, other, strict=True):
             assert one._replace(values={}) == two._replace(values={})
             assert one.values == pytest.approx(two.values, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_texts_hold_every_word_that_a_model_is_asked_for(name: str) -> None:
+    """But for words that only lead to an answer."""
+    for row, item in zip(ROWS[name], read(name), strict=True):
+        told = " ".join(task(name).texts(item))
+        for field in task(name).fields:
+            for value in row[field] if isinstance(row[field], list) else [row[field]]:
+                assert not isinstance(value, str) or value.strip() in told

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from assay.evaluation.files import read_file
+from assay.evaluation.files import read_file, texts_of
 from assay.spec.errors import UserError
 
 PAIRS = [{"sentence_good": f"One sees {i}.", "sentence_bad": f"One see {i}."} for i in range(10)]
@@ -83,3 +83,13 @@ def test_a_task_that_is_named_is_taken_at_its_word(tmp_path: Path) -> None:
         read_file(path, "arc")
     with pytest.raises(UserError, match="no task is called 'quiz'; there are: minimal_pairs, arc"):
         read_file(path, "quiz")
+
+
+def test_texts_of_a_file_are_questions_and_questions_with_answers(tmp_path: Path) -> None:
+    path = tmp_path / "quiz.jsonl"
+    path.write_text('\n{"query": "Question: Who?", "choices": ["You", "I"], "gold": 0}\n')
+    assert texts_of(path) == (["line 2"], [["Who?", "Who? You", "Who? I"]])
+    path.write_text('{"text": "alone"}\n')
+    assert texts_of(path) == (["line 1"], [["alone"]])  # two tasks read such rows
+    path.write_text('{"sentence_good": "Cats sleep.", "sentence_bad": "Cats sleeps."}\n')
+    assert texts_of(path) == (["line 1"], [["Cats sleep.", "Cats sleeps."]])

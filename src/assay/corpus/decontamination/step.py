@@ -203,7 +203,7 @@ class Decontaminate:
 
 
 def _some(column: Sequence[str], rows: np.ndarray) -> list[str]:
-    return [column[i] for i in rows.tolist()]
+    return [column[int(i)] for i in rows]
 
 
 def _foreign(matches: Matches, index: Index, own: np.ndarray) -> Matches:

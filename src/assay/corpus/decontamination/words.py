@@ -92,7 +92,7 @@ def words_of(data: np.ndarray, offsets: np.ndarray) -> Words:
     folded = fold(data)
     letters = folded.letters
     borders = offsets if folded.places is None else np.searchsorted(folded.places, offsets)
-    starts, ends = _runs(letters, np.union1d(borders, folded.cuts) if len(folded.cuts) else borders)
+    starts, ends = _runs(letters, np.union1d(borders, folded.cuts))
     hashes = _hashes(letters, starts, ends - starts)
     powers = _powers(len(hashes) + 1)
     return Words(hashes, np.searchsorted(starts, borders), starts, ends, folded, data, powers)
