@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from assay.corpus.filters.filter import Edit, Edited, Rule
-from assay.corpus.filters.kept_lines import keep_lines
+from assay.corpus.filters.kept_lines import keep_lines, line_sizes
 from assay.corpus.filters.parsed import Parsed, Spans
 from assay.corpus.filters.sentences import sentences
 from assay.spec.base import Frozen
@@ -57,6 +57,12 @@ class C4(Frozen):
         switched = faults & on[lines.document][:, :-1]
         return keep_lines(parsed, lines, switched, CITATION, on[:, -1])
 
+    def losses(self, parsed: Parsed) -> np.ndarray:
+        lines = parsed.screen_lines
+        sizes = line_sizes(parsed, lines)
+        taken = [lines.sums(sizes * fault) for fault in self._faults(parsed, lines)]
+        return np.stack([*taken, np.zeros(len(parsed), np.int64)], axis=1)
+
     def _faults(self, parsed: Parsed, lines: Spans) -> list[np.ndarray]:
         """(lines,) bool for each edit but the last: it would take the line."""
         words = parsed.words
@@ -82,8 +88,10 @@ class C4(Frozen):
                 finished[line] = text.endswith(END) and not text.endswith(b"...")
         lorem = self._holding(parsed, lines, b"lorem ipsum")
         policy = np.zeros(len(lines), bool)
+        cookies = b"cookie" in parsed.lower
         for phrase in POLICIES:
-            policy |= self._holding(parsed, lines, phrase)
+            if b"cookie" not in phrase or cookies:
+                policy |= self._holding(parsed, lines, phrase)
         curly = np.zeros(len(lines), bool)
         curly[np.searchsorted(lines.start, np.flatnonzero(parsed.data == ord("{")), "right") - 1] = True
         # A line with what removes the whole document stays for that to be seen.

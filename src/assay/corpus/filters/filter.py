@@ -55,7 +55,7 @@ class Edited:
 
     Attributes:
         texts: the new text, as UTF-8, of each document that changed, by its number in the chunk.
-        taken: (N, edits) int64, bytes that each edit took away; negative where it added some.
+        taken: (N, edits) int64, bytes that each edit took away, one after the other; negative where it added some.
         used: (N, edits) bool, which edits changed a document; where None: those that took something.
         details: a few words about what was changed, by number in the chunk.
     """
@@ -93,6 +93,13 @@ class Filter(Protocol):
         """Make the edits that are switched on, (N, edits) bool, in a chunk of N documents."""
         ...
 
+    def losses(self, parsed: Parsed) -> np.ndarray:
+        """(N, edits) int64, bytes that each edit would take away from a chunk of N documents if it were the only one.
+
+        Only asked where one of the edits is learned; of others the numbers do not matter.
+        """
+        ...
+
 
 class Measuring:
     """A base for filters that only measure."""
@@ -102,6 +109,9 @@ class Measuring:
         return ()
 
     def edit(self, parsed: Parsed, on: np.ndarray) -> Edited:  # noqa: ARG002
+        raise AssertionError("this filter has no edits")
+
+    def losses(self, parsed: Parsed) -> np.ndarray:  # noqa: ARG002
         raise AssertionError("this filter has no edits")
 
 

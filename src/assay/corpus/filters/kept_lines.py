@@ -22,11 +22,8 @@ def keep_lines(
     """
     gone = np.any(faults, axis=1, keepdims=True)[:, 0]
     taken = np.zeros((len(parsed), faults.shape[1] + 1), np.int64)
-    size = np.append(lines.start[1:], len(parsed.data)) - lines.start  # with what ends the line
-    last = lines.first[1:][lines.counts > 0] - 1
-    size[last] = parsed.offsets[1:][lines.counts > 0] - lines.start[last]
     which = np.argmax(faults, axis=1)
-    np.add.at(taken, (lines.document[gone], which[gone]), size[gone])
+    np.add.at(taken, (lines.document[gone], which[gone]), line_sizes(parsed, lines)[gone])
     texts = {}
     hit = lines.sums(gone) > 0
     if pattern.search(parsed.raw):
@@ -42,6 +39,14 @@ def keep_lines(
         if text != before:
             texts[document] = text
     return Edited(texts, taken)
+
+
+def line_sizes(parsed: Parsed, lines: Spans) -> np.ndarray:
+    """(lines,) bytes of each line, with what ends it."""
+    size = np.append(lines.start[1:], len(parsed.data)) - lines.start
+    last = lines.first[1:][lines.counts > 0] - 1
+    size[last] = parsed.offsets[1:][lines.counts > 0] - lines.start[last]
+    return size
 
 
 def _stay(parsed: Parsed, lines: Spans, gone: np.ndarray, first: int, after: int) -> bytes:

@@ -18,15 +18,17 @@ class Repeats:
 
     Attributes:
         size: words of an n-gram.
-        place: (M,) number of the first word of an occurrence, group after group, ascending within each.
+        place: (M,) number of the first word of each occurrence, ascending.
         group: (M,) number of its group.
-        start: (G + 1,) where each group begins, and M.
+        first: (G,) place of the first occurrence in each group.
+        times: (G,) occurrences in each group.
     """
 
     size: int
     place: np.ndarray
     group: np.ndarray
-    start: np.ndarray
+    first: np.ndarray
+    times: np.ndarray
 
 
 def repeats(parsed: Parsed, largest: int) -> Iterator[Repeats]:
@@ -37,21 +39,22 @@ def repeats(parsed: Parsed, largest: int) -> Iterator[Repeats]:
     """
     words = parsed.words
     hashes = parsed.word_hashes
-    count = len(words)
     document = words.document
     place = np.flatnonzero(document[:-1] == document[1:])
     salt = mix(np.arange(len(parsed), dtype=np.uint64) + np.uint64(1))
     key = (hashes + salt[document])[place]
-    repeated = np.empty(count + 1, bool)
     for size in range(2, largest + 1):
         key *= _BASE
         key += hashes[place + (size - 1)]
         order, start = _groups(key)
-        group = np.repeat(np.arange(len(start) - 1), np.diff(start))
-        yield Repeats(size, place[order], group, start)
-        repeated[:] = False
-        repeated[place[order]] = True
-        going_on = repeated[place] & repeated[place + 1]
+        times = np.diff(start)
+        group = np.full(len(key), -1, np.int32)
+        group[order] = np.repeat(np.arange(len(times), dtype=np.int32), times)
+        kept = np.flatnonzero(group >= 0)
+        occurrences = place[kept]
+        yield Repeats(size, occurrences, group[kept], place[order[start[:-1]]], times)
+        # What the next size can be: where the next word begins a repeated one, too.
+        going_on = kept[:-1][np.diff(occurrences) == 1]
         place, key = place[going_on], key[going_on]
 
 
@@ -85,13 +88,10 @@ def top_characters(parsed: Parsed, repeats: Repeats) -> np.ndarray:
 
     Of several, the one that comes first; 0 where a document has less words than an n-gram.
     """
-    words, size = parsed.words, repeats.size
-    times = np.diff(repeats.start)
-    first = repeats.place[repeats.start[:-1]]
+    words, size, before = parsed.words, repeats.size, parsed.word_places
     best = np.where(words.counts >= size, (1 << 32) + _LAST - words.first[:-1], 0)
-    np.maximum.at(best, words.document[first], (times << 32) + _LAST - first)
+    np.maximum.at(best, words.document[repeats.first], (repeats.times << 32) + _LAST - repeats.first)
     place = np.where(best > 0, _LAST - (best & _LAST), 0)
-    before = np.concatenate(([0], np.cumsum(parsed.word_lengths)))
     length = before[np.minimum(place + size, len(words))] - before[place] + size - 1
     return np.where(best > 0, (best >> 32) * length, 0)
 
@@ -102,20 +102,19 @@ def repeated_characters(parsed: Parsed, repeats: Repeats) -> np.ndarray:
     Documents are read from the left: an n-gram that was met before counts, and reading goes on after its last word;
     one that begins within a counted one is not met.
     """
-    words, size = parsed.words, repeats.size
-    order = np.argsort(repeats.place)
-    place, group = repeats.place[order], repeats.group[order]
-    met = bytearray(len(repeats.start))
-    free = 0
+    words, size, before = parsed.words, repeats.size, parsed.word_places
+    groups = repeats.group.tolist()
+    # Where to go on after counting each: the first occurrence that does not begin within it.
+    after = np.searchsorted(repeats.place, repeats.place + size).tolist()
+    met = bytearray(len(repeats.first))
     counted = []
-    for here, which in zip(place.tolist(), group.tolist(), strict=True):
-        if here >= free:
-            if met[which]:
-                counted.append(here)
-                free = here + size
-            else:
-                met[which] = 1
-    found = np.array(counted, np.int64)
-    before = np.concatenate(([0], np.cumsum(parsed.word_lengths)))
-    length = before[found + size] - before[found]
-    return np.bincount(words.document[found], length, len(parsed))
+    number, count = 0, len(groups)
+    while number < count:
+        if met[groups[number]]:
+            counted.append(number)
+            number = after[number]
+        else:
+            met[groups[number]] = 1
+            number += 1
+    found = repeats.place[np.array(counted, np.int64)]
+    return np.bincount(words.document[found], before[found + size] - before[found], len(parsed))

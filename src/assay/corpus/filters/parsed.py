@@ -48,7 +48,9 @@ class Spans:
         return np.repeat(np.arange(len(self.first) - 1), self.counts)
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """(N,) sums by document of a number for each span."""
+        """(N,) sums by document of a number for each span, or of how many are true."""
+        if values.dtype == bool:
+            return np.diff(np.searchsorted(np.flatnonzero(values), self.first))
         totals = np.concatenate(([0], np.cumsum(values)))
         return totals[self.first[1:]] - totals[self.first[:-1]]
 
@@ -62,9 +64,9 @@ class Parsed:
 
     def __init__(self, texts: Texts) -> None:
         base = int(texts.offsets[0])
-        self.texts = texts
         self.offsets = texts.offsets - base
         self.data = texts.data[base : int(texts.offsets[-1])]
+        self.texts = Texts(self.data, self.offsets)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -146,6 +148,11 @@ class Parsed:
     def word_lengths(self) -> np.ndarray:
         """(words,) characters of each word."""
         return self.length(self.words.start, self.words.end)
+
+    @cached_property
+    def word_places(self) -> np.ndarray:
+        """(words + 1,) characters in all words before each."""
+        return np.concatenate(([0], np.cumsum(self.word_lengths)))
 
     @cached_property
     def word_hashes(self) -> np.ndarray:

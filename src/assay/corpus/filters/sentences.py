@@ -6,6 +6,8 @@ from assay.corpus.filters.characters import TERMINAL, WIDE
 from assay.corpus.filters.parsed import Parsed
 
 CLOSERS = "\"'”’)]»"
+_FIRST = np.zeros(256, bool)
+_FIRST[[each.encode()[0] for each in CLOSERS]] = True
 
 
 def sentences(parsed: Parsed) -> np.ndarray:
@@ -24,10 +26,7 @@ def sentences(parsed: Parsed) -> np.ndarray:
     line_end = np.zeros(count, bool)
     holds = first < after
     line_end[after[holds] - 1] = True
-    closer = np.zeros(count, bool)
-    for each in CLOSERS:
-        raw = each.encode()
-        closer[np.searchsorted(words.start, parsed.find(parsed.raw, raw))] = True
+    closer = _closers(parsed)
     terminal = (kinds & TERMINAL) > 0
     wide = (kinds & WIDE) > 0
     for _ in range(2):  # what closes after what ends a sentence
@@ -37,3 +36,22 @@ def sentences(parsed: Parsed) -> np.ndarray:
     going_on = np.append(terminal[1:], False)
     ends = (terminal & ~glued[1:]) | (wide & ~going_on) | line_end
     return words.sums(ends)
+
+
+def _closers(parsed: Parsed) -> np.ndarray:
+    """(words,) bool: the word is a quote or bracket that closes."""
+    start = parsed.words.start
+    first = parsed.data[start]
+    closer = _FIRST[first]
+    several = np.flatnonzero(closer & (first >= 0x80))
+    if len(several):
+        held = np.zeros(len(several), bool)
+        for each in CLOSERS:
+            raw = each.encode()
+            same = np.full(len(several), len(raw) > 1)
+            for offset, byte in enumerate(raw):  # a character's first byte says how many follow
+                here = start[several][same] + offset
+                same[same] = parsed.data[here] == byte
+            held |= same
+        closer[several] = held
+    return closer

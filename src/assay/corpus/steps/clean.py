@@ -1,0 +1,285 @@
+"""The step `clean`: filters that remove documents and change texts, with thresholds learned in each domain."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assay.corpus.filters.chain import Switches, edit, losses, measure
+from assay.corpus.filters.filter import Filter, Rule
+from assay.corpus.filters.thresholds import Threshold, learn, removes
+from assay.corpus.steps.step import Batch, Judged, Survey
+from assay.spec.base import Frozen
+from assay.spec.cleaning import Cleaning
+from assay.spec.errors import UserError
+from assay.spec.registry import load
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A rule in a domain: its threshold, and the documents that it would remove if it were the only one.
+
+    Attributes:
+        published: share of the domain's documents that the published threshold would remove.
+        documents: that the threshold removes.
+        bytes: of those documents.
+    """
+
+    threshold: Threshold
+    published: float
+    documents: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the surveys led to.
+
+    Attributes:
+        domains: names, in the order in which they were met.
+        documents: of each domain.
+        shares: of a domain's bytes that each edit would take away, by filter, (domains, edits); where it was measured.
+        switches: which edits are on, by filter, (domains, edits) bool.
+        rules: what each rule does, by domain and `FILTER.RULE`.
+        verdicts: file of (documents,) int16, one more than the number of the rule that removes each; 0: it stays.
+        values: file of (documents,) float64, the statistic that rule looked at.
+    """
+
+    domains: list[str] = field(default_factory=list)
+    documents: list[int] = field(default_factory=list)
+    shares: dict[str, np.ndarray] = field(default_factory=dict)
+    switches: dict[str, np.ndarray] = field(default_factory=dict)
+    rules: dict[str, dict[str, Tried]] = field(default_factory=dict)
+    verdicts: Path | None = None
+    values: Path | None = None
+
+
+class Clean:
+    """Filters over documents.
+
+    The first survey measures what each edit would take away from each domain, which decides where it is on; the second
+    every statistic of the edited texts, from which thresholds and verdicts follow. Without edits to learn there is only
+    the second.
+    """
+
+    name = "clean"
+
+    def __init__(self, settings: Cleaning) -> None:
+        self.settings = settings
+        _check_thresholds(settings, self.filters)
+        self._learns_edits = settings.learn and any(edit.learned for each in self.filters for edit in each.edits)
+        self.rounds = 2 if self._learns_edits else 1
+
+    @cached_property
+    def filters(self) -> list[Filter]:
+        """The filters with their options."""
+        found = []
+        for name in self.settings.filters:
+            kind: type[Frozen] = load("corpus_filter", name)
+            found.append(kind.parse(self.settings.options.get(name, {}), f"options of filter '{name}'"))
+        return found
+
+    @cached_property
+    def rules(self) -> list[tuple[str, str, Rule]]:
+        """Every rule in the order of use: its name and its statistic's, both with the filter's in front."""
+        return [(f"{f.name}.{rule.name}", f"{f.name}.{rule.statistic}", rule) for f in self.filters for rule in f.rules]
+
+    def parameters(self) -> dict[str, Any]:
+        return self.settings.model_dump(mode="json")
+
+    def survey(self, number: int, batch: Batch, plan: Plan | None) -> Survey:
+        domains = batch.column("domain")
+        names = list(dict.fromkeys(domains))
+        code = {name: i for i, name in enumerate(names)}
+        codes = np.array([code[domain] for domain in domains], np.int32)
+        found: Survey = {"names": np.array(names, np.str_), "bytes": batch.texts.sizes.astype(np.int64)}
+        if number == 0 and self._learns_edits:
+            found["bytes"] = _by_domain(found["bytes"], codes, len(names))
+            for name, values in losses(self.filters, batch.texts).items():
+                found[f"losses {name}"] = _by_domain(values, codes, len(names))
+            return found
+        switches = self._switches(domains, plan or Plan())
+        return {**found, "codes": codes, **measure(self.filters, batch.texts, switches)}
+
+    def decide(self, number: int, surveys: Iterable[Survey], plan: Plan | None, work: Path) -> Plan:
+        if number == 0 and self._learns_edits:
+            return self._decide_edits(surveys)
+        return self._decide_rules(surveys, plan or Plan(), work)
+
+    def _decide_edits(self, surveys: Iterable[Survey]) -> Plan:
+        """Edits are off where they would take away too much of a domain."""
+        total: dict[str, int] = {}
+        lost: dict[tuple[str, str], np.ndarray] = {}
+        for survey in surveys:
+            for i, domain in enumerate(survey["names"].tolist()):
+                total[domain] = total.get(domain, 0) + int(survey["bytes"][i])
+                for each in self.filters:
+                    if f"losses {each.name}" in survey:
+                        lost[domain, each.name] = lost.get((domain, each.name), 0) + survey[f"losses {each.name}"][i]
+        plan = Plan(list(total))
+        for each in self.filters:
+            if any(edit.learned for edit in each.edits):
+                shares = [lost[domain, each.name] / max(total[domain], 1) for domain in plan.domains]
+                plan.shares[each.name] = np.array(shares).reshape(len(plan.domains), len(each.edits))
+                learned = np.array([edit.learned for edit in each.edits])
+                plan.switches[each.name] = ~learned | (plan.shares[each.name] <= self.settings.most_removed)
+        return plan
+
+    def _decide_rules(self, surveys: Iterable[Survey], before: Plan, work: Path) -> Plan:
+        """Learn thresholds, and judge every document by them."""
+        columns = _Columns(work, dict.fromkeys(["codes"], np.int32) | dict.fromkeys(["bytes"], np.int64))
+        domains = list(before.domains)
+        for survey in surveys:
+            for name in survey["names"].tolist():
+                if name not in domains:
+                    domains.append(name)
+            known = np.array([domains.index(name) for name in survey["names"].tolist()], np.int32)
+            columns.add({**survey, "codes": known[survey["codes"]]})
+        codes, sizes = columns["codes"], columns["bytes"]
+        verdicts, values = np.zeros(len(codes), np.int16), np.full(len(codes), np.nan)
+        counts = np.bincount(codes, minlength=len(domains)).tolist()
+        rules: dict[str, dict[str, Tried]] = {domain: {} for domain in domains}
+        for number, (name, statistic, rule) in enumerate(self.rules):
+            measured = columns[statistic]
+            for domain, code in zip(domains, range(len(domains)), strict=True):
+                places = np.flatnonzero(codes == code)
+                mine = measured[places]
+                threshold = self._threshold(domain, name, rule, mine)
+                gone = places[removes(rule, threshold.value, mine)]
+                published = np.count_nonzero(removes(rule, rule.threshold, mine)) / max(len(mine), 1)
+                rules[domain][name] = Tried(threshold, float(published), len(gone), int(sizes[gone].sum()))
+                new = gone[verdicts[gone] == 0]
+                verdicts[new], values[new] = number + 1, measured[new]
+        verdicts_file, values_file = work / "verdicts.npy", work / "values.npy"
+        np.save(verdicts_file, verdicts)
+        np.save(values_file, values)
+        switches = {f.name: self._rows(f, before, domains) for f in self.filters if f.edits}
+        return Plan(domains, counts, before.shares, switches, rules, verdicts_file, values_file)
+
+    def _threshold(self, domain: str, name: str, rule: Rule, values: np.ndarray) -> Threshold:
+        for key in (f"{domain}:{name}", name):
+            if key in self.settings.thresholds:
+                value = self.settings.thresholds[key]
+                return Threshold(value, "off" if value is None else "by hand")
+        if self.settings.learn:
+            return learn(rule, values, self.settings.most_removed)
+        return Threshold(rule.threshold, "published")
+
+    def _rows(self, each: Filter, plan: Plan, domains: Sequence[str]) -> np.ndarray:
+        """(domains, edits) bool: which edits of a filter are on; all where nothing was learned or said."""
+        rows = np.ones((len(domains), len(each.edits)), bool)
+        if each.name in plan.switches:
+            rows[: len(plan.domains)] = plan.switches[each.name]
+        for row, domain in enumerate(domains):
+            for column, which in enumerate(each.edits):
+                for key in (f"{each.name}.{which.name}", f"{domain}:{each.name}.{which.name}"):
+                    if key in self.settings.thresholds:
+                        rows[row, column] = False
+        return rows
+
+    def _switches(self, domains: Sequence[str], plan: Plan) -> Switches:
+        """By filter, which edits are on for each document of a batch."""
+        names = list(plan.domains) + [name for name in dict.fromkeys(domains) if name not in plan.domains]
+        rows = np.array([names.index(domain) for domain in domains], np.int64)
+        return {each.name: self._rows(each, plan, names)[rows] for each in self.filters if each.edits}
+
+    def apply(self, batch: Batch, plan: Plan) -> Judged:
+        assert plan.verdicts is not None
+        assert plan.values is not None
+        here = slice(batch.first, batch.first + len(batch))
+        verdicts = np.load(plan.verdicts, mmap_mode="r")[here]
+        values = np.load(plan.values, mmap_mode="r")[here]
+        domains = batch.column("domain")
+        removed: dict[int, str] = {}
+        details: dict[int, str] = {}
+        for i in np.flatnonzero(verdicts).tolist():
+            name, _, rule = self.rules[int(verdicts[i]) - 1]
+            removed[i] = name
+            limit = plan.rules[domains[i]][name].threshold.value
+            details[i] = f"{rule.statistic.replace('_', ' ')} {values[i]:.4g}, at {rule.side} {limit:.4g}"
+        changes = edit(self.filters, batch.texts, self._switches(domains, plan))
+        stays = [i for i in changes.texts if i not in removed]
+        return Judged(
+            removed,
+            {i: changes.texts[i] for i in stays},
+            {i: changes.rules[i] for i in stays},
+            details | {i: changes.details[i] for i in stays if i in changes.details},
+        )
+
+    def report(self, plan: Plan) -> dict[str, Any]:
+        return {
+            "rules": [
+                {
+                    "domain": domain, "rule": name, "statistic": rule.statistic, "side": rule.side,
+                    "published": rule.threshold, "used": tried.threshold.value, "origin": tried.threshold.origin,
+                    "published_would_remove": round(tried.published, 6),
+                    "removes": {"documents": tried.documents, "bytes": tried.bytes},
+                }
+                for domain in plan.domains
+                for name, _, rule in self.rules
+                for tried in [plan.rules[domain][name]]
+            ],
+            "edits": [
+                {"domain": domain, "rule": f"{each.name}.{which.name}", "on": bool(plan.switches[each.name][row, column])}
+                | ({"would_take": round(float(plan.shares[each.name][row, column]), 6)} if each.name in plan.shares else {})
+                for row, domain in enumerate(plan.domains)
+                for each in self.filters
+                for column, which in enumerate(each.edits)
+            ],
+            "too_few_to_learn": [
+                domain for domain, count in zip(plan.domains, plan.documents, strict=True)
+                if self.settings.learn and count * self.settings.most_removed < 1
+            ],
+        }  # fmt: skip
+
+
+class _Columns:
+    """Arrays of one number a document, gathered batch by batch in files, so that memory does not grow with them."""
+
+    def __init__(self, work: Path, kinds: dict[str, Any]) -> None:
+        self._work, self._kinds = work, kinds
+        self._names: list[str] = []
+
+    def add(self, values: Survey) -> None:
+        for name, each in values.items():
+            if name == "names":
+                continue
+            kind = self._kinds.get(name, np.float64)
+            with self._file(name).open("ab" if name in self._names else "wb") as file:
+                each.astype(kind).tofile(file)
+            if name not in self._names:
+                self._names.append(name)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        kind = self._kinds.get(name, np.float64)
+        file = self._file(name)
+        if name not in self._names or file.stat().st_size == 0:
+            return np.zeros(0, kind)
+        return np.memmap(file, kind, "r")
+
+    def _file(self, name: str) -> Path:
+        return self._work / f"{name}.column"
+
+
+def _by_domain(values: np.ndarray, codes: np.ndarray, count: int) -> np.ndarray:
+    """(count, …) sums of rows by the code of their domain."""
+    sums = np.zeros((count, *values.shape[1:]), np.int64)
+    np.add.at(sums, codes, values)
+    return sums
+
+
+def _check_thresholds(settings: Cleaning, filters: Sequence[Filter]) -> None:
+    """Raise `UserError` for a threshold by hand that no rule has."""
+    rules = {f"{each.name}.{rule.name}" for each in filters for rule in each.rules}
+    edits = {f"{each.name}.{which.name}" for each in filters for which in each.edits}
+    for key, value in settings.thresholds.items():
+        name = key.rpartition(":")[2]
+        if name not in rules | edits:
+            raise UserError(
+                f"threshold '{key}': no rule is called '{name}'; there are: {', '.join(sorted(rules | edits))}"
+            )
+        if name in edits and value is not None:
+            raise UserError(f"threshold '{key}': '{name}' changes texts and has no threshold; it can only be off")
