@@ -38,7 +38,7 @@ def removes(rule: Rule, threshold: float | None, values: np.ndarray) -> np.ndarr
 
 
 def learn(rule: Rule, values: np.ndarray, most_removed: float) -> Threshold:
-    """The threshold of a rule in a domain. One with so few documents that the share is not even one keeps the published.
+    """The threshold of a rule in a domain; the published one where the share is less than one document.
 
     Args:
         rule: the rule.

@@ -1,5 +1,7 @@
 """Documents and bytes that went in and came out of a step, by rule and by domain."""
 
+from typing import Any
+
 from pydantic import Field
 
 from assay.spec.base import Frozen
@@ -36,5 +38,6 @@ class Account(Flow):
     bad: dict[str, int] = Field(
         default={}, description="records passed over with --skip-bad, by what is wrong with them"
     )
+    report: dict[str, Any] = Field(default={}, description="what the step learned and decided")
     seconds: float = Field(default=0.0, description="wall-clock time")
     cpu_seconds: float = Field(default=0.0, description="of all processes")

@@ -56,6 +56,10 @@ class Plan:
     verdicts: Path | None = None
     values: Path | None = None
 
+    def share(self, name: str, row: int, column: int) -> float | None:
+        """What an edit would take of a domain's bytes; None where that was not measured."""
+        return round(float(self.shares[name][row, column]), 6) if name in self.shares else None
+
 
 class Clean:
     """Filters over documents.
@@ -201,13 +205,12 @@ class Clean:
             limit = plan.rules[domains[i]][name].threshold.value
             details[i] = f"{rule.statistic.replace('_', ' ')} {values[i]:.4g}, at {rule.side} {limit:.4g}"
         changes = edit(self.filters, batch.texts, self._switches(domains, plan))
+        for i, text in changes.texts.items():
+            if i not in removed and not text.strip():
+                removed[i], details[i] = changes.rules[i][0], "nothing is left"
         stays = [i for i in changes.texts if i not in removed]
-        return Judged(
-            removed,
-            {i: changes.texts[i] for i in stays},
-            {i: changes.rules[i] for i in stays},
-            details | {i: changes.details[i] for i in stays if i in changes.details},
-        )
+        details |= {i: changes.details[i] for i in stays if i in changes.details}
+        return Judged(removed, {i: changes.texts[i] for i in stays}, {i: changes.rules[i] for i in stays}, details)
 
     def report(self, plan: Plan) -> dict[str, Any]:
         return {
@@ -223,8 +226,10 @@ class Clean:
                 for tried in [plan.rules[domain][name]]
             ],
             "edits": [
-                {"domain": domain, "rule": f"{each.name}.{which.name}", "on": bool(plan.switches[each.name][row, column])}
-                | ({"would_take": round(float(plan.shares[each.name][row, column]), 6)} if each.name in plan.shares else {})
+                {
+                    "domain": domain, "rule": f"{each.name}.{which.name}",
+                    "on": bool(plan.switches[each.name][row, column]), "would_take": plan.share(each.name, row, column),
+                }
                 for row, domain in enumerate(plan.domains)
                 for each in self.filters
                 for column, which in enumerate(each.edits)

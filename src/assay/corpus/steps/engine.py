@@ -172,8 +172,9 @@ def run_step(
     if not step.rounds:
         source.check()
     account = total.account(step.name, source.bad, time.monotonic() - wall, _cpu_seconds() - cpu)
-    output.publish(Story(step.name, step.parameters(), account, step.report(plan)))
-    return account
+    report = step.report(plan)
+    output.publish(Story(step.name, step.parameters(), account, report))
+    return account.model_copy(update={"report": report})
 
 
 def _cpu_seconds() -> float:
