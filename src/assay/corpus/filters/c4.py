@@ -13,6 +13,8 @@ from assay.spec.base import Frozen
 
 CITATION = re.compile(rb"\[\d*]|\[edit]|\[citation needed]")
 END = (b".", b"?", b"!", b'"', b"'")
+_ENDS = np.zeros(256, bool)
+_ENDS[np.frombuffer(b"".join(END), np.uint8)] = True
 POLICIES = (b"terms of use", b"privacy policy", b"cookie policy", b"uses cookies", b"use of cookies", b"use cookies")
 
 
@@ -67,21 +69,20 @@ class C4(Frozen):
         """(lines,) bool for each edit but the last: it would take the line."""
         words = parsed.words
         first, after = parsed.words_of(lines)
-        runs = np.concatenate(([0], np.cumsum(~parsed.glued)))  # what is between whitespace, up to each word
-        count = runs[after] - runs[first]
+        begin = np.flatnonzero(~parsed.glued)  # first words of what stands between whitespace
+        count = np.searchsorted(begin, after) - np.searchsorted(begin, first)
         long_word = np.zeros(len(lines), bool)
-        begin = np.flatnonzero(~parsed.glued)
-        last = np.append(begin[1:], len(words)) - 1
-        wide = (words.end[last] - words.start[begin]) > self.longest_word if len(begin) else np.zeros(0, bool)
-        wide[wide] = parsed.length(words.start[begin][wide], words.end[last][wide]) > self.longest_word
-        long_word[np.searchsorted(lines.start, words.start[begin][wide], "right") - 1] = True
+        start, end = words.start[begin], words.end[np.append(begin[1:], len(words)) - 1] if len(begin) else begin
+        wide = np.flatnonzero(end - start > self.longest_word)
+        wide = wide[parsed.length(start[wide], end[wide]) > self.longest_word]
+        long_word[np.searchsorted(lines.start, start[wide], "right") - 1] = True
         finished = np.zeros(len(lines), bool)
         holds = first < after
-        end = words.end[after[holds] - 1]
-        byte = parsed.data[end - 1]
-        size = end - lines.start[holds]
-        three = np.stack([parsed.data[np.maximum(end - each, 0)] == ord(".") for each in (1, 2, 3)]).all(0)
-        finished[holds] = np.isin(byte, np.frombuffer(b"".join(END), np.uint8)) & ~(three & (size >= 3))
+        last = words.end[after[holds] - 1]
+        dots = (last - lines.start[holds]) >= 3
+        for each in (1, 2, 3):
+            dots &= parsed.data[np.maximum(last - each, 0)] == ord(".")
+        finished[holds] = _ENDS[parsed.data[last - 1]] & ~dots
         if b"[" in parsed.raw:
             for line in self._cited(parsed, lines).tolist():
                 text = CITATION.sub(b"", parsed.raw[lines.start[line] : lines.end[line]].strip())

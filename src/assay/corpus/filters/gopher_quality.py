@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from assay.corpus.filters.characters import LETTER, PLAIN
+from assay.corpus.filters.characters import LETTER, PLAIN, WORD
 from assay.corpus.filters.filter import Measuring, Rule
 from assay.corpus.filters.hashes import short_word
 from assay.corpus.filters.parsed import Parsed
@@ -39,8 +39,13 @@ class GopherQuality(Measuring, Frozen):
 
     def measure(self, parsed: Parsed) -> dict[str, np.ndarray]:
         words = parsed.words
-        # Over a word and the whitespace after it, which has neither bit.
-        within = np.bitwise_or.reduceat(parsed.kinds, words.start) if len(words) else np.zeros(0, np.uint8)
+        within = parsed.kinds[words.start]
+        # What begins with a letter holds one; of other words that go on, all characters are looked at.
+        others = np.flatnonzero((within & (WORD | LETTER) == WORD) & (words.end - words.start > 1))
+        if len(others):
+            within[others] = np.bitwise_or.reduceat(
+                np.append(parsed.kinds, np.uint8(0)), np.stack((words.start[others], words.end[others]), 1).ravel()
+            )[::2]
         plain = (within & PLAIN) > 0
         all_words = np.where(words.counts > 0, words.counts, np.nan)
         plain_words = words.sums(plain)
@@ -58,10 +63,16 @@ class GopherQuality(Measuring, Frozen):
 
     def _stop_words(self, parsed: Parsed) -> np.ndarray:
         """(N,) how many different stop words there are."""
-        found = np.zeros(len(parsed), np.int64)
-        for word in set(self.stop_words):
-            found += parsed.words.sums(parsed.word_hashes == short_word(word)) > 0
-        return found
+        hashes = np.array(sorted(short_word(word) for word in set(self.stop_words)), np.uint64)
+        # Few words agree with a stop word in the first 16 bits of their hashes: only those are looked up.
+        likely = np.zeros(1 << 16, bool)
+        likely[hashes >> np.uint64(48)] = True
+        places = np.flatnonzero(likely[parsed.word_hashes >> np.uint64(48)])
+        which = np.minimum(np.searchsorted(hashes, parsed.word_hashes[places]), len(hashes) - 1)
+        same = hashes[which] == parsed.word_hashes[places]
+        found = np.zeros((len(parsed), len(hashes)), bool)
+        found[parsed.words.document[places[same]], which[same]] = True
+        return found.sum(axis=1)
 
 
 def _lines(parsed: Parsed) -> dict[str, np.ndarray]:

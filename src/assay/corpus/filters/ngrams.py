@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from assay.corpus.filters.hashes import mix
 from assay.corpus.filters.parsed import Parsed
 
 _BASE = np.uint64(0xD6E8FEB86659FD93)
+_PART = 1 << 14  # words
 _LAST = np.int64(0xFFFFFFFF)
 
 
@@ -41,12 +43,13 @@ def repeats(parsed: Parsed, largest: int) -> Iterator[Repeats]:
     hashes = parsed.word_hashes
     document = words.document
     place = np.flatnonzero(document[:-1] == document[1:])
+    parts = np.searchsorted(place, _parts(words.first))
     salt = mix(np.arange(len(parsed), dtype=np.uint64) + np.uint64(1))
     key = (hashes + salt[document])[place]
     for size in range(2, largest + 1):
         key *= _BASE
         key += hashes[place + (size - 1)]
-        order, start = _groups(key)
+        order, start = _groups(key, parts)
         times = np.diff(start)
         group = np.full(len(key), -1, np.int32)
         group[order] = np.repeat(np.arange(len(times), dtype=np.int32), times)
@@ -56,14 +59,25 @@ def repeats(parsed: Parsed, largest: int) -> Iterator[Repeats]:
         # What the next size can be: where the next word begins a repeated one, too.
         going_on = kept[:-1][np.diff(occurrences) == 1]
         place, key = place[going_on], key[going_on]
+        parts = np.searchsorted(going_on, parts)
 
 
-def _groups(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the keys that occur more than once, equal ones together and ascending; where each group begins."""
+def _parts(first: np.ndarray) -> np.ndarray:
+    """Places of some of the borders `first` between documents, about `_PART` words apart, and the last."""
+    wanted = np.arange(0, first[-1] + _PART, _PART)
+    return np.unique(first[np.minimum(np.searchsorted(first, wanted), len(first) - 1)])
+
+
+def _groups(key: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the keys that occur more than once, equal ones together and ascending; where each group begins.
+
+    No key of one part is equal to one of another; short parts are sorted in less time than their whole.
+    """
     bits = np.uint64(max(len(key), 1).bit_length())
     # Sorting a key's high bits with its number beside them is quicker than sorting numbers by keys.
     packed = (key >> bits << bits) | np.arange(len(key), dtype=np.uint64)
-    packed.sort()
+    for begin, end in pairwise(parts.tolist()):
+        packed[begin:end].sort()
     high = packed >> bits
     order, start = _runs(high, (packed & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64))
     within = np.ones(len(order), bool)

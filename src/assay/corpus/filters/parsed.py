@@ -87,19 +87,16 @@ class Parsed:
         return characters.kinds(self.data)
 
     @cached_property
-    def _rests(self) -> np.ndarray | None:
-        """(bytes + 1,) how many bytes before a place are not a character's first; None where all text is ASCII."""
+    def _rests(self) -> np.ndarray:
+        """Places of bytes that are not a character's first."""
         if not len(self.data) or self.data.max() < 128:
-            return None
-        rests = np.zeros(len(self.data) + 1, np.int32)
-        np.cumsum(self.kinds >> 7, out=rests[1:])
-        return rests
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(self.kinds >= REST)
 
     def length(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """Characters between places."""
-        if self._rests is None:
-            return end - start
-        return end - start - (self._rests[end] - self._rests[start])
+        """Characters between places, both ascending."""
+        rests = self._rests
+        return end - start - (np.searchsorted(rests, end) - np.searchsorted(rests, start))
 
     @cached_property
     def characters(self) -> np.ndarray:
@@ -147,7 +144,12 @@ class Parsed:
     @cached_property
     def word_lengths(self) -> np.ndarray:
         """(words,) characters of each word."""
-        return self.length(self.words.start, self.words.end)
+        lengths = self.words.end - self.words.start
+        if len(self._rests):  # each belongs to the last word that begins before it, or to whitespace after that
+            words = np.searchsorted(self.words.start, self._rests, "right") - 1
+            within = (words >= 0) & (self._rests < self.words.end[words])
+            lengths -= np.bincount(words[within], minlength=len(lengths))
+        return lengths
 
     @cached_property
     def word_places(self) -> np.ndarray:
