@@ -26,7 +26,7 @@ from assay.corpus.build import build_corpus
 from assay.corpus.manifest import Manifest, open_corpus
 from assay.corpus.sources import Source, read_source
 from assay.corpus.spans import choose_spans
-from assay.corpus.tokenizers import Bytes
+from assay.corpus.tokenizers.bytes import Bytes
 from assay.evaluation.score import span_losses
 from assay.spec.recipe import Recipe, changed
 from assay.spec.run import Run, RunOrder, Seed

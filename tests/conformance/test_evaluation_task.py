@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.corpus.tokenizers import Bytes
+from assay.corpus.tokenizers.bytes import Bytes
 from assay.evaluation.files import detect
 from assay.evaluation.reader import Reader
 from assay.evaluation.task import Row, Task

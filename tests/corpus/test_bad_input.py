@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from assay.corpus import build
+from assay.corpus import shards
 from assay.corpus.build import build_corpus
 from assay.corpus.manifest import check_size, open_corpus
 from assay.corpus.sources import Source, read_source
@@ -182,7 +182,7 @@ def test_bad_source_leaves_nothing(tmp_path: Path) -> None:
 def test_disk_full_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full, whose writes fail as on a full disk")
-    monkeypatch.setattr(build, "open_new", lambda path: Path("/dev/full").open("wb"))  # noqa: ARG005, SIM115
+    monkeypatch.setattr(shards, "open_new", lambda path: Path("/dev/full").open("wb"))  # noqa: ARG005, SIM115
     folder = write_folder(tmp_path / "a")
     with pytest.raises(UserError, match="disk full while building the corpus"):
         build_corpus(tmp_path / "c", [Source("a", str(folder))])

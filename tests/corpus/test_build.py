@@ -166,8 +166,9 @@ def test_killed_build_leaves_no_corpus_and_is_cleaned_up(tmp_path: Path, moment:
     source = write_folder(tmp_path / "a")
     command = [sys.executable, "-c", KILLED, str(tmp_path / "c"), str(source), moment]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-    left = list((tmp_path / "c").iterdir())
+    left = list((tmp_path / "c").glob(".tmp-*"))
     assert len(left) == 1
+    assert not list((tmp_path / "c").glob("[!.]*"))
     assert left[0].name.startswith(".tmp-")
     alive = tmp_path / "c" / left[0].name.replace(left[0].name.split("-")[-2], str(os.getpid()))
     alive.mkdir()  # a build that is still going on is left alone
@@ -175,6 +176,28 @@ def test_killed_build_leaves_no_corpus_and_is_cleaned_up(tmp_path: Path, moment:
     assert {path.name for path in (tmp_path / "c").iterdir()} == {manifest.id, alive.name}
     undisturbed = build_corpus(tmp_path / "d", [Source("a", str(source))])
     assert files_of(tmp_path / "c" / manifest.id) == files_of(tmp_path / "d" / undisturbed.id)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "corpus", "content"),
+    [
+        ("bytes", "26325b1740a2749e", "93be7cf4d1a9fdaf65afd59617ee69c3237c79e55190a7b2d3ab71fa7ea33734"),
+        ("bpe:500", "5051fe31d43b30e5", "575f3a0a5a50fec51af43fcd57bf21a6e0bf9f0c9c2c8b940abf265ad2b20730"),
+    ],
+)
+def test_what_was_built_before_is_built_now(tmp_path: Path, tokenizer: str, corpus: str, content: str) -> None:
+    """Ids and files of the first release's way of building, which trained and encoded with `tokenizers` alone."""
+    sources = [
+        Source("a", str(write_folder(tmp_path / "a", 60, "alpha"))),
+        Source("b", str(write_folder(tmp_path / "b", 45, "beta", 300))),
+    ]
+    options = {"vault": tmp_path / "v", "span_bytes": 4096, "shard_bytes": 20_000}
+    assert build_corpus(tmp_path / "c", sources, tokenizer, **options).id == corpus  # type: ignore[arg-type]
+    whole = hashlib.sha256()
+    for name, data in files_of(tmp_path / "c" / corpus).items():
+        if name not in ("documents.parquet", "manifest.json"):
+            whole.update(name.encode() + data)
+    assert whole.hexdigest() == content
 
 
 def test_damaged_corpus_is_built_again(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from assay.corpus.tokenizers import Bytes
+from assay.corpus.tokenizers.bytes import Bytes
 from assay.evaluation.reader import Reader
 
 VOCAB = Bytes.vocab

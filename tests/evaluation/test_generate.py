@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from assay.corpus.tokenizers import Bytes
+from assay.corpus.tokenizers.bytes import Bytes
 from assay.evaluation.generate import generate, stream_text
 from tests.training.test_model import build
 

@@ -6,7 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.corpus.tokenizers import Bpe, Bytes, Tokenizer, train_bpe
+from assay.corpus.tokenizers.base import Tokenizer
+from assay.corpus.tokenizers.bpe import train_bpe
+from assay.corpus.tokenizers.bytes import Bytes
+from assay.corpus.tokenizers.hf import HuggingFace
 from assay.evaluation.generate import generate
 from assay.evaluation.reader import Query, Reader
 from assay.evaluation.score import span_losses
@@ -17,7 +20,7 @@ from tests.evaluation.known import Table, uniform, unigram
 from tests.training.tiny import TINY, recipe, text
 
 CONTEXT = 16
-BPE = Bpe(train_bpe([text(i, 200) for i in range(20)], 300))
+BPE = HuggingFace(train_bpe([text(i, 200).encode() for i in range(20)], 300))
 
 
 def make(vocab: int, chosen: Recipe) -> GPT:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from assay.corpus.tokenizers import load_tokenizer, train_bpe
+from assay.corpus.tokenizers.bpe import train_bpe
+from assay.corpus.tokenizers.kinds import load_tokenizer
 from assay.evaluation.__main__ import main
 from assay.evaluation.score import score_run, span_losses
 from assay.evaluation.spans import read_span_losses, read_spans
@@ -87,7 +88,7 @@ def test_spans_do_not_depend_on_each_other(trained: Path) -> None:
 
 def test_bpe_counts_bytes_not_tokens(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus")
-    (corpus / "tokenizer.json").write_text(train_bpe([text(i, 200) for i in range(20)], 320))
+    (corpus / "tokenizer.json").write_text(train_bpe([text(i, 200).encode() for i in range(20)], 320))
     manifest = json.loads((corpus / "manifest.json").read_text()) | {"tokenizer": "bpe:320", "vocab": 320}
     tokenizer = json.loads((corpus / "tokenizer.json").read_text())
     vocab = len(tokenizer["model"]["vocab"])

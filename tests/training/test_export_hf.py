@@ -10,7 +10,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assay.corpus.tokenizers import END_OF_TEXT, Bpe, Bytes, train_bpe
+from assay.corpus.tokenizers.base import END_OF_TEXT
+from assay.corpus.tokenizers.bpe import train_bpe
+from assay.corpus.tokenizers.bytes import Bytes
+from assay.corpus.tokenizers.hf import HuggingFace
 from assay.spec.errors import UserError
 from assay.spec.recipe import Model
 from assay.training.export.hf import FAMILIES, family_of, write
@@ -104,10 +107,10 @@ def test_end_of_text_is_one_id_that_no_text_spells(byte_tokens: Any) -> None:
 
 def test_a_bpe_corpus_exports_its_own_tokenizer(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus")
-    serialised = train_bpe([text(i, 200) for i in range(5)], 300)
+    serialised = train_bpe([text(i, 200).encode() for i in range(5)], 300)
     (corpus / "tokenizer.json").write_text(serialised)
     manifest = json.loads((corpus / "manifest.json").read_text())
-    own = Bpe(serialised)
+    own = HuggingFace(serialised)
     manifest |= {"tokenizer": "bpe:300", "vocab": own.vocab, "end_of_text": own.end_of_text}
     (corpus / "manifest.json").write_text(json.dumps(manifest))
     write(run_of(tmp_path / "run", corpus, LLAMA, vocab=own.vocab), tmp_path / "out")

@@ -78,7 +78,7 @@ class Loader:
         self.domains = self._stages.domains
         self._shape, self._rank, self._world = shape, rank, world
         self._mask = data.document_mask
-        self._streams = [Stream(folder, manifest.domains[name].train.shards) for name in self.domains]
+        self._streams = [Stream(folder, manifest.domains[name].train.shards, manifest.vocab) for name in self.domains]
         if data.packing == "best_fit":
             every = sorted(manifest.domains)
             numbers = [every.index(name) for name in self.domains]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from assay.corpus.tokenizers.base import token_type
 from assay.spec.base import Frozen
 from assay.spec.errors import UserError
 
@@ -38,7 +39,7 @@ class Manifest(Frozen):
     """A tokenised corpus. `id` is the content hash of all that decides its tokens and spans."""
 
     id: str
-    tokenizer: str = Field(description="'bytes' or 'bpe:N'")
+    tokenizer: str = Field(description="'bytes', 'bpe:N', or 'hf:' and the beginning of a hash of tokenizer.json")
     vocab: int
     end_of_text: int
     domains: dict[str, Domain] = Field(min_length=1)
@@ -72,10 +73,11 @@ def open_corpus(folder: Path) -> Manifest:
         if missing:
             raise UserError(f"{missing[0]}: this shard is missing; delete {folder} and build it again")
         size = sum(shard.stat().st_size for shard in shards)
-        if size != 2 * domain.train.tokens:
+        expected = token_type(manifest.vocab).itemsize * domain.train.tokens
+        if size != expected:
             raise UserError(
                 f"{folder}: the shards of domain '{name}' hold {size} bytes, but manifest.json says "
-                f"{2 * domain.train.tokens}; delete the folder and build it again"
+                f"{expected}; delete the folder and build it again"
             )
     return manifest
 

@@ -131,7 +131,9 @@ def packing_of(folder: Path, context: int) -> Packing:
             return kept
     names = sorted(manifest.domains)
     made = pack(
-        [Stream(folder, manifest.domains[name].train.shards).shards for name in names], manifest.end_of_text, context
+        [Stream(folder, manifest.domains[name].train.shards, manifest.vocab).shards for name in names],
+        manifest.end_of_text,
+        context,
     )
     with contextlib.suppress(OSError):  # read-only, or the disk is full: then every run makes it for itself
         _write(path, made.flat())

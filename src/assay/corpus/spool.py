@@ -5,9 +5,10 @@ Sources are read once and never held in memory; exact duplicates fall out as the
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,11 +30,32 @@ class Spooled:
     content: bytes
 
 
+class Place(NamedTuple):
+    """Where the text of a document is in `Spool.path`."""
+
+    hash: bytes
+    start: int
+    bytes: int
+
+
+class Known(NamedTuple):
+    """Where the tokens of a document are already, end of text included: a file, offset and number in tokens."""
+
+    shard: str
+    offset: int
+    tokens: int
+
+
 class Spool:
-    """Documents waiting to be split and tokenised. Use as a context manager; the folder is the caller's to remove."""
+    """Documents waiting to be split and tokenised. Use as a context manager; the folder is the caller's to remove.
+
+    Attributes:
+        path: the file of texts.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._texts = (folder / "texts").open("w+b")
+        self.path = folder / "texts"
+        self._texts = self.path.open("w+b")
         self._index = sqlite3.connect(folder / "index.db", isolation_level=None)
         self._index.executescript(
             """
@@ -43,6 +65,7 @@ class Spool:
                 hash BLOB PRIMARY KEY, domain TEXT, drawn INTEGER, id TEXT, source TEXT, licence TEXT,
                 start INTEGER, bytes INTEGER, side INTEGER DEFAULT 0
             ) WITHOUT ROWID;
+            CREATE TABLE known (hash BLOB PRIMARY KEY, shard TEXT, start INTEGER, tokens INTEGER) WITHOUT ROWID;
             BEGIN;
             """
         )
@@ -81,9 +104,14 @@ class Spool:
         self._arrived += 1
         return len(content)
 
-    def dropped(self) -> int:
-        """How many documents were exact duplicates of others."""
-        return self._arrived - self._index.execute("SELECT count(*) FROM documents").fetchone()[0]
+    def arrived(self) -> tuple[int, int]:
+        """Documents and bytes that were taken in."""
+        return self._arrived, self._end
+
+    def dropped(self) -> tuple[int, int]:
+        """Documents and bytes that were exact duplicates of others."""
+        documents, size = self._index.execute("SELECT count(*), coalesce(sum(bytes), 0) FROM documents").fetchone()
+        return self._arrived - documents, self._end - size
 
     def draws(self, domain: str) -> np.ndarray:
         """Distinct draws of a domain's groups, int64."""
@@ -121,3 +149,34 @@ class Spool:
         for digest, name, source, licence, start, size in self._index.execute(query, (domain, side)):
             self._texts.seek(start)
             yield Spooled(digest, name, source, licence, self._texts.read(size))
+
+    def note(self, known: Iterable[tuple[bytes, Known]]) -> None:
+        """Remember where the tokens of documents are, by the hashes of their texts; others are passed over."""
+        self._index.executemany(
+            "INSERT OR IGNORE INTO known SELECT ?1, ?2, ?3, ?4 WHERE EXISTS "
+            f"(SELECT 1 FROM documents WHERE hash = ?1 AND side = {TRAIN})",
+            ((digest, *place) for digest, place in known),
+        )
+
+    def known(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Documents and bytes of the training side whose tokens are known, and of the others."""
+        query = f"""
+            SELECT count(*), coalesce(sum(bytes), 0) FROM documents LEFT JOIN known USING (hash)
+            WHERE side = {TRAIN} AND shard IS {{}} NULL
+        """
+        return self._index.execute(query.format("NOT")).fetchone(), self._index.execute(query.format("")).fetchone()
+
+    def unknown(self, domain: str) -> Iterator[Place]:
+        """Training documents of a domain whose tokens are not known, in ascending order of their hashes."""
+        query = f"""
+            SELECT hash, documents.start, bytes FROM documents LEFT JOIN known USING (hash)
+            WHERE domain = ? AND side = {TRAIN} AND shard IS NULL ORDER BY hash
+        """
+        return map(Place._make, self._index.execute(query, (domain,)))
+
+    def training(self, domain: str) -> Iterator[tuple[Spooled, Known | None]]:
+        """Training documents of a domain in ascending order of their hashes, with their tokens where known."""
+        query = "SELECT shard, start, tokens FROM known WHERE hash = ?"
+        for document in self.documents(domain, TRAIN):
+            row = self._index.execute(query, (document.hash,)).fetchone()
+            yield document, None if row is None else Known(*row)

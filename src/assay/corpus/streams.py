@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from assay.corpus.tokenizers.base import token_type
+
 
 class Stream:
     """The shards of a domain, end to end.
@@ -13,9 +15,10 @@ class Stream:
         length: tokens in all.
     """
 
-    def __init__(self, folder: Path, shards: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, shards: tuple[str, ...], vocab: int) -> None:
+        kind = token_type(vocab)
         # Plain views: slicing a memmap itself takes several times as long.
-        self.shards = [np.asarray(np.memmap(folder / shard, dtype="<u2", mode="r")) for shard in shards]
+        self.shards = [np.asarray(np.memmap(folder / shard, dtype=kind, mode="r")) for shard in shards]
         self._ends = np.cumsum([len(shard) for shard in self.shards])
         self.length = int(self._ends[-1])
 

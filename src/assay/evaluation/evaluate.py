@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from assay.corpus.tokenizers import load_tokenizer
+from assay.corpus.tokenizers.kinds import load_tokenizer
 from assay.evaluation import results
 from assay.evaluation.files import EvaluationFile
 from assay.evaluation.reader import Reader, Tick

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from assay.corpus.tokenizers import Tokenizer
+from assay.corpus.tokenizers.base import Tokenizer
 from assay.training.model import GPT
 
 

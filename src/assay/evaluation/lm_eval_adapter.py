@@ -13,7 +13,7 @@ answer there, and prompts that are empty, after which the harness begins an answ
 from pathlib import Path
 from typing import Any
 
-from assay.corpus.tokenizers import load_tokenizer
+from assay.corpus.tokenizers.kinds import load_tokenizer
 from assay.evaluation.reader import Query, Reader
 from assay.spec.errors import UserError
 from assay.training.environment import prepare

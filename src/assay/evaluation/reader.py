@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from assay.corpus.tokenizers import Tokenizer
+from assay.corpus.tokenizers.base import Tokenizer
 from assay.evaluation.generate import generate
 from assay.evaluation.score import TOKENS_AT_ONCE, span_losses
 from assay.evaluation.task import Query

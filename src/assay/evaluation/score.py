@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from assay.corpus.sealed import SealedSpan
-from assay.corpus.tokenizers import load_tokenizer
+from assay.corpus.tokenizers.kinds import load_tokenizer
 from assay.evaluation.external import own_scores
 from assay.evaluation.spans import read_spans, write_span_losses
 from assay.spec.run import Scores

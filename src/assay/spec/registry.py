@@ -65,6 +65,11 @@ REGISTRY: dict[str, dict[str, str]] = {
         "c4": "assay.corpus.filters.c4:C4",
         "fineweb": "assay.corpus.filters.fineweb:FineWeb",
     },
+    "tokenizer": {  # from a name like `bpe:4096`, less what is before the colon
+        "bytes": "assay.corpus.tokenizers.bytes:wanted",
+        "bpe": "assay.corpus.tokenizers.bpe:wanted",
+        "hf": "assay.corpus.tokenizers.hf:wanted",
+    },
     "mixture_regressor": {  # from mixture weights to a loss, with uncertainty; the first is the default
         "gp": "assay.evidence.mixtures.gp:GaussianProcess",
         "linear": "assay.evidence.mixtures.linear:Linear",

@@ -16,7 +16,9 @@ def init(
     corpus: Annotated[
         tuple[str, ...], Parameter(name="--corpus", negative="", help="NAME=PATH of a domain; may be repeated.")
     ] = (),
-    tokenizer: Annotated[str, Parameter(help="'bytes', or 'bpe:4096' for a BPE of that many tokens.")] = "bytes",
+    tokenizer: Annotated[
+        str, Parameter(help="'bytes', 'bpe:4096' for a BPE of that many tokens, or a tokenizer.json.")
+    ] = "bytes",
     recipe: Annotated[str, Parameter(help="Recipe of generation 0: nanogpt, reference or a TOML file.")] = "nanogpt",
     ladder: Annotated[str, Parameter(help="'cpu', 'tiny', or a TOML file with [[ladder]] tables.")] = "cpu",
     trainer: Annotated[Path | None, Parameter(help="trainer.toml of another program that trains.")] = None,
@@ -42,7 +44,7 @@ def init(
     from assay.corpus.build import build_corpus
     from assay.corpus.embedded import embedded_sources
     from assay.corpus.sources import Source
-    from assay.corpus.tokenizers import Bytes, bpe_size
+    from assay.corpus.tokenizers.kinds import tokenizer_named
     from assay.interfaces.cli.progress import corpus_progress
     from assay.spec.external import read_external, searchable
     from assay.spec.lab import DEFAULT_SEARCH
@@ -87,7 +89,7 @@ def init(
     asked = recipe if recipe != "nanogpt" else f"--ladder {ladder}"  # blame what a person wrote
     check_mixture(start, {source.name for source in sources}, recipe)
     for scale in scales:
-        check_shape(start, scale, bpe_size(tokenizer) or Bytes.vocab, asked)
+        check_shape(start, scale, tokenizer_named(tokenizer).vocab, asked)
     existed = folder.exists()
     try:
         with corpus_progress(quiet=json) as progress:

@@ -43,7 +43,7 @@ def sample(
     *lab, run, text = words
     folder = find_run(run, Path(lab[0]) if lab else None)
 
-    from assay.corpus.tokenizers import load_tokenizer
+    from assay.corpus.tokenizers.kinds import load_tokenizer
     from assay.evaluation.generate import generate, stream_text
     from assay.training.environment import prepare
     from assay.training.restore import load_model

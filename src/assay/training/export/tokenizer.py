@@ -5,17 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from assay.corpus.manifest import open_corpus
-from assay.corpus.tokenizers import END_OF_TEXT, Bytes, bpe_size
+from assay.corpus.tokenizers.base import END_OF_TEXT
+from assay.corpus.tokenizers.bpe import byte_characters
+from assay.corpus.tokenizers.bytes import Bytes
 
 
 def tokenizer_files(corpus: Path, context: int) -> dict[str, bytes]:
     """Both files. Ids are those of training; text never becomes the end-of-text token, whatever it spells."""
-    if bpe_size(open_corpus(corpus).tokenizer) is None:
+    manifest, end = open_corpus(corpus), END_OF_TEXT
+    if manifest.tokenizer == "bytes":
         tokenizer = json.dumps(byte_tokenizer(), ensure_ascii=False, indent=1).encode()
     else:
         tokenizer = (corpus / "tokenizer.json").read_bytes()
+        added = {token["id"]: token["content"] for token in json.loads(tokenizer)["added_tokens"]}
+        end = added[manifest.end_of_text]
     settings = {
-        "tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END_OF_TEXT, "bos_token": END_OF_TEXT,
+        "tokenizer_class": "PreTrainedTokenizerFast", "eos_token": end, "bos_token": end,
         "split_special_tokens": True, "clean_up_tokenization_spaces": False, "model_max_length": context,
     }  # fmt: skip
     return {"tokenizer.json": tokenizer, "tokenizer_config.json": json.dumps(settings, indent=1).encode()}
@@ -38,14 +43,3 @@ def byte_tokenizer() -> dict[str, Any]:
             "vocab": vocab, "merges": [],
         },
     }  # fmt: skip
-
-
-def byte_characters() -> list[str]:
-    """The character that stands for each byte in byte-level BPE.
-
-    Printable ones of Latin-1 stand for themselves, the others for those from U+0100 on, in order (Radford et al. 2019,
-    `bytes_to_unicode` in GPT-2's published code).
-    """
-    printable = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
-    others = [byte for byte in range(256) if byte not in printable]
-    return [chr(byte if byte in printable else 256 + others.index(byte)) for byte in range(256)]

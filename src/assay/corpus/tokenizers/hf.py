@@ -1,0 +1,126 @@
+"""Any tokenizer in the Hugging Face `tokenizer.json` format; byte-level BPE as GPT-2's takes a quicker way."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from tokenizers import AddedToken, Encoding, pre_tokenizers
+from tokenizers import Tokenizer as HfTokenizer
+
+from assay.corpus.tokenizers.base import END_OF_TEXT, TokenArray, Wanted, by_text, token_type
+from assay.corpus.tokenizers.word_cache import WordCache
+from assay.spec.base import sha256_text
+from assay.spec.errors import UserError
+
+#: What others call the token between documents, the commonest names first.
+_NAMES = (END_OF_TEXT, "<|endoftext|>", "<|end_of_sentence|>", "<eos>", "</s>", "<|im_end|>", "[SEP]")
+_BATCH_BYTES = 1 << 20
+
+
+class HuggingFace:
+    """A tokenizer of the `tokenizers` library, without anything that it adds around a text.
+
+    Raises:
+        ValueError: the text is not that of a tokenizer.
+    """
+
+    def __init__(self, serialised: str) -> None:
+        self._inner = _read(serialised)
+        self.end_of_text, added = _end_of_text(self._inner)
+        self.serialised = self._inner.to_str(pretty=True) if added else serialised
+        self.vocab = max(self._inner.get_vocab(with_added_tokens=True).values()) + 1
+        self._kind = token_type(self.vocab)
+        self._by_words: WordCache | None = None
+
+    def encode(self, text: str) -> TokenArray:
+        return np.array(self._inner.encode(text, add_special_tokens=False).ids, self._kind)
+
+    def encode_many(self, texts: Sequence[str]) -> list[TokenArray]:
+        return by_text(self, texts)
+
+    def encode_stream(self, documents: Iterable[bytes]) -> Iterator[TokenArray]:
+        if not byte_level(self.serialised):
+            return self._whole(documents)
+        if self._by_words is None:
+            words = _read(self.serialised)
+            words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+            self._by_words = WordCache(lambda texts: _ids(words, texts), self.end_of_text, self._kind)
+        return self._by_words.encode_stream(documents)
+
+    def _whole(self, documents: Iterable[bytes]) -> Iterator[TokenArray]:
+        """Document by document, for tokenizers whose words may hang together."""
+        waiting: list[str] = []
+        size = 0
+        for document in documents:
+            waiting.append(document.decode())
+            size += len(document)
+            if size >= _BATCH_BYTES:
+                yield self._joined(waiting)
+                waiting, size = [], 0
+        if waiting:
+            yield self._joined(waiting)
+
+    def _joined(self, texts: list[str]) -> TokenArray:
+        ends = [self.end_of_text]
+        return np.fromiter(chain.from_iterable(chain(ids, ends) for ids in _ids(self._inner, texts)), self._kind)
+
+    def decode(self, tokens: Sequence[int] | np.ndarray) -> str:
+        return self._inner.decode([int(token) for token in tokens], skip_special_tokens=True)
+
+
+def byte_level(serialised: str) -> bool:
+    """Whether text is cut into words as GPT-2 cuts it and each word encoded for itself, whatever surrounds it."""
+    said = json.loads(serialised)
+    cut = said["pre_tokenizer"] or {}
+    return (
+        said["model"]["type"] == "BPE"
+        and not said["model"].get("dropout")
+        and said["normalizer"] is None
+        and (cut.get("type"), cut.get("add_prefix_space"), cut.get("use_regex", True)) == ("ByteLevel", False, True)
+        and all(token["special"] for token in said["added_tokens"])
+    )
+
+
+def _read(serialised: str) -> HfTokenizer:
+    try:
+        inner = HfTokenizer.from_str(serialised)
+    except Exception as error:  # tokenizers raises plain Exception
+        raise ValueError(str(error)) from None
+    inner.no_truncation()
+    inner.no_padding()
+    # Otherwise a document that quotes the name of a special token would end there.
+    inner.encode_special_tokens = True
+    return inner
+
+
+def _end_of_text(inner: HfTokenizer) -> tuple[int, bool]:
+    """The token between documents, and whether it was added because no text may spell any that there is."""
+    special = {token.content: number for number, token in inner.get_added_tokens_decoder().items() if token.special}
+    for name in _NAMES:
+        if name in special and special[name] not in inner.encode(name, add_special_tokens=False).ids:
+            return special[name], False
+    inner.add_special_tokens([AddedToken(END_OF_TEXT, normalized=False, special=True)])
+    number = inner.token_to_id(END_OF_TEXT)
+    assert number is not None
+    return number, True
+
+
+def _ids(inner: HfTokenizer, texts: Sequence[str]) -> list[list[int]]:
+    encoded: list[Encoding] = inner.encode_batch_fast(list(texts), add_special_tokens=False)
+    return [one.ids for one in encoded]
+
+
+def wanted(argument: str) -> Wanted:
+    """What `hf:PATH` names: a tokenizer.json, or a folder with one."""
+    path = Path(argument).expanduser()
+    path = path / "tokenizer.json" if path.is_dir() else path
+    try:
+        tokenizer = HuggingFace(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such tokenizer; name a tokenizer.json in the Hugging Face format") from None
+    except (ValueError, OSError) as error:  # UnicodeDecodeError is a ValueError
+        raise UserError(f"{path}: not a tokenizer in the Hugging Face format ({error})") from None
+    name = f"hf:{sha256_text(tokenizer.serialised)[:12]}"
+    return Wanted(name, tokenizer.vocab, False, lambda _documents: tokenizer)
