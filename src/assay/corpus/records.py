@@ -146,7 +146,13 @@ def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[t
 
 
 def read_hub(name: str) -> Iterator[Document]:
-    """Documents of the `train` split of a Hugging Face data set, streamed through the `datasets` extra."""
+    """Documents of the `train` split of a Hugging Face data set."""
+    for number, record in enumerate(hub_rows(name), start=1):
+        yield document_of(record, f"hf:{name}, row {number}", f"{name}:{number}", f"hf:{name}")
+
+
+def hub_rows(name: str) -> Iterator[dict[str, Any]]:
+    """Rows of the `train` split of a Hugging Face data set, streamed through the `datasets` extra."""
     try:
         import datasets  # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -156,12 +162,8 @@ def read_hub(name: str) -> Iterator[Document]:
         ) from None
     try:
         rows = iter(datasets.load_dataset(name, split="train", streaming=True))
-        number = 0
         while (record := next(rows, None)) is not None:
-            number += 1
-            yield document_of(record, f"hf:{name}, row {number}", f"{name}:{number}", f"hf:{name}")
-    except UserError:
-        raise
+            yield record
     except Exception as error:  # whatever the network, the hub or a data set's format can raise
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(

@@ -143,7 +143,7 @@ def _good(start: int, stop: int) -> bytes:
         (b'{"text": ""}', "empty", "line 101: the record has"),
         (b'{"text": "\xff\xfe"}', "wrong encoding", "line 101: not UTF-8"),
         (b'{"body": "x"}', "no text", "line 101: the record has no field 'text'"),
-        (b'{"id": "7", "text": "other words"}', "duplicate id", "line 101: the id '7' was given to another text"),
+        (b'{"id": "7", "text": "other words"}', "duplicate id", "line 101: the id '7' was given to another document"),
         (b'["x"]', "no record", "line 101: a record should be"),
         (b'{"text": "' + b"long " * 1000 + b'"}', "huge", "line 101: one document of"),
     ],

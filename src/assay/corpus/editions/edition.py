@@ -9,6 +9,7 @@ from pydantic import Field
 
 from assay.corpus.private import write_private
 from assay.corpus.steps.account import Account
+from assay.corpus.workfolder import sync, sync_tree
 from assay.spec.base import Frozen, canonical_json, sha256_text
 from assay.spec.errors import UserError
 
@@ -114,8 +115,28 @@ def lineage(edition: OpenEdition) -> Iterator[OpenEdition]:
         edition = OpenEdition(edition.folder.parent / edition.manifest.parent)
 
 
-def set_newest(lab: Path, edition_id: str) -> None:
-    """Have later steps start from this edition."""
+def has_text(lab: Path) -> bool:
+    """Whether a lab has any edition."""
+    return (lab / TEXT / _NEWEST).is_file()
+
+
+def publish(lab: Path, folder: Path, manifest: Edition, account: Account, report: dict[str, Any]) -> None:
+    """Give a folder with the shards of a new edition its name, and have later steps start from it.
+
+    Nothing has the name of an edition before all of it is on disk.
+    """
+    for name, data in (
+        (MANIFEST, manifest.model_dump(mode="json")),
+        (ACCOUNT, account.model_dump(mode="json", by_alias=True)),
+        (REPORT, report),
+    ):
+        (folder / name).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    sync_tree(folder)
+    final = lab / TEXT / manifest.id
+    if not final.exists():
+        folder.rename(final)
+        sync(final.parent)
     temporary = lab / TEXT / f".tmp-{_NEWEST}"
-    write_private(temporary, edition_id + "\n")
+    write_private(temporary, manifest.id + "\n")
     temporary.replace(lab / TEXT / _NEWEST)
+    sync(lab / TEXT)

@@ -4,28 +4,28 @@ import json
 
 import pyarrow as pa
 
+from assay.corpus.documents import UNKNOWN_LICENCE
 from assay.corpus.editions.rows import SCHEMA, text_hash
-from assay.corpus.steps.bare_input import BareBatch
+from assay.corpus.steps.bare_batch import BareBatch
 
-_OWN = frozenset(("text", "id", "domain", "source", "licence", "license", "retrieved", "group"))
+_OWN = frozenset(("text", "id", "source", "licence", "license", "retrieved", "group"))
 
 
-def rows_of(batch: BareBatch, domain: str, source: str, retrieved: str) -> pa.Table:
+def rows_of(batch: BareBatch, licence: str, retrieved: str) -> pa.Table:
     """Rows for a batch of records.
 
     Args:
-        domain: of all of them, whatever they say.
-        source: of those that name none.
+        licence: of those that name none.
         retrieved: date of those that name none.
     """
     texts = batch.texts
     hashes = [text_hash(texts.bytes(row)) for row in range(len(texts))]
     columns = {
         "id": batch.column("id"),
-        "domain": [domain] * len(batch),
+        "domain": batch.column("domain"),
         "text": list(texts),
-        "source": [given or source for given in batch.column("source")],
-        "licence": batch.column("licence"),
+        "source": batch.column("source"),
+        "licence": [licence if licence and given == UNKNOWN_LICENCE else given for given in batch.column("licence")],
         "retrieved": [date or retrieved for date in batch.column("retrieved")],
         "group": batch.column("group"),
         "hash": hashes,

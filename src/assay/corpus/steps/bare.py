@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from assay.corpus.steps.account import Account
+from assay.corpus.steps.bare_files import bare_shards
 from assay.corpus.steps.bare_input import BareInput
-from assay.corpus.steps.bare_output import SUFFIXES, BareFile, BareFolder, check_output
+from assay.corpus.steps.bare_output import SUFFIXES, BareFile, BareFolder, check_output, read_manifest
 from assay.corpus.steps.engine import Progress, run_step
 from assay.corpus.steps.step import Step
 from assay.corpus.workfolder import work_folder
@@ -36,6 +37,7 @@ def run_bare(
         raise UserError(f"{target}: expected a name that ends in {', '.join(SUFFIXES)}, or a folder")
     check_output(source, target, folder=not single)
     with work_folder(target.absolute().parent) as work:
-        documents = BareInput(source, work, skip_bad=skip_bad)
+        files = bare_shards(source / "kept" if read_manifest(source) else source)
+        documents = BareInput(files, work / "facts", skip_bad=skip_bad)
         output = BareFile(target) if single else BareFolder(target, source)
         return run_step(step, documents, output, work, workers=workers, progress=progress)

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from assay.corpus.merkle import MerkleTree, document_leaf
 from assay.corpus.steps.account import Account
-from assay.corpus.steps.bare_input import BareBatch
+from assay.corpus.steps.bare_batch import BareBatch
 from assay.corpus.steps.engine import Story
 from assay.corpus.steps.step import Judged
 from assay.corpus.workfolder import sync, sync_tree

@@ -1,20 +1,17 @@
 """A new edition as the output of a step, from an edition or from bare files."""
 
-import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from assay.corpus.editions.edition import ACCOUNT, MANIFEST, REPORT, TEXT, Edition, ShardFiles, set_newest
+from assay.corpus.editions.edition import Edition, ShardFiles, publish
 from assay.corpus.editions.rows import REMOVED, SCHEMA, RowsWriter, leaves, text_hash
 from assay.corpus.merkle import MerkleTree
 from assay.corpus.steps.edition_input import EditionBatch
 from assay.corpus.steps.engine import Story
 from assay.corpus.steps.step import Judged
-from assay.corpus.workfolder import sync, sync_tree
 
 
 class EditionOutput:
@@ -62,15 +59,7 @@ class EditionOutput:
                 for name, (kept, removed) in zip(self._names, self._writers, strict=True)
             ),
         )  # fmt: skip
-        _write_json(self._folder / MANIFEST, manifest.model_dump(mode="json"))
-        _write_json(self._folder / ACCOUNT, story.account.model_dump(mode="json", by_alias=True))
-        _write_json(self._folder / REPORT, story.report)
-        sync_tree(self._folder)
-        final = self._lab / TEXT / manifest.id
-        if not final.exists():
-            self._folder.rename(final)
-            sync(final.parent)
-        set_newest(self._lab, manifest.id)
+        publish(self._lab, self._folder, manifest, story.account, story.report)
         self.edition = manifest.id
 
 
@@ -90,7 +79,3 @@ def changed_rows(table: pa.Table, judged: Judged, step: str) -> pa.Table:
         field = SCHEMA.field(name)
         table = table.set_column(SCHEMA.get_field_index(name), field, pa.array(values, field.type))
     return table
-
-
-def _write_json(path: Path, data: Any) -> None:
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

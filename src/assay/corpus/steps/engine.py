@@ -132,7 +132,7 @@ def run_step(
     Raises:
         UserError: the input cannot be read, or a worker was killed. Nothing is left under the final name.
     """
-    wall, cpu = time.monotonic(), _cpu_seconds()
+    wall, cpu = time.monotonic(), cpu_seconds()
     passes = _Passes(source.size, source.passes + step.rounds + 1, progress)
     passes.begin("looking for bad documents")
     source.prepare(workers, passes.at)
@@ -171,13 +171,14 @@ def run_step(
         passes.at(done)
     if not step.rounds:
         source.check()
-    account = total.account(step.name, source.bad, time.monotonic() - wall, _cpu_seconds() - cpu)
+    account = total.account(step.name, source.bad, time.monotonic() - wall, cpu_seconds() - cpu)
     report = step.report(plan)
     output.publish(Story(step.name, step.parameters(), account, report))
     return account.model_copy(update={"report": report})
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
     spent = os.times()
     return spent.user + spent.system + spent.children_user + spent.children_system
 

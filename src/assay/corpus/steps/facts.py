@@ -63,6 +63,11 @@ class Facts:
         )  # fmt: skip
 
 
+def document_key(domain: str, name: str) -> int:
+    """Hash of the domain and id of a document."""
+    return xxhash.xxh3_64_intdigest(f"{domain}\0{name}".encode())
+
+
 def load_line(line: bytes) -> Any:
     """The value of a line that is known to be JSON, also of what only Python's own reader takes, such as NaN."""
     try:
@@ -71,11 +76,12 @@ def load_line(line: bytes) -> Any:
         return json.loads(line)
 
 
-def examine(lines: Lines, domain: str, skip_bad: bool) -> tuple[Facts, list[Any], Texts]:
+def examine(lines: Lines, domain: str, settled: bool, skip_bad: bool) -> tuple[Facts, list[Any], Texts]:
     """Facts, records and texts of a batch.
 
     Args:
-        domain: of records that name none.
+        domain: of records that name none, or of all.
+        settled: of all.
         skip_bad: pass over lines that are no documents.
 
     Raises:
@@ -114,12 +120,11 @@ def examine(lines: Lines, domain: str, skip_bad: bool) -> tuple[Facts, list[Any]
     hashed = xxhash.xxh3_64_intdigest
     domains, keys = [], []
     for record, number in zip(records, rows, strict=True):
-        named = record.get("domain")
+        named = None if settled else record.get("domain")
         name = named if isinstance(named, str) and named else domain
         domains.append(codes.setdefault(name, len(codes)))
         given = record.get("id")
-        key = f"{name}\0{clean(given)}" if given is not None else f"{name}\0\0{lines.path}\0{number}"
-        keys.append(hashed(key.encode()))
+        keys.append(document_key(name, f"{lines.name}:{number}" if given is None else clean(given)))
     data, offsets = texts.data.data, texts.offsets.tolist()
     prints = [hashed(data[offsets[i] : offsets[i + 1]]) for i in range(len(texts))]
     facts = Facts(

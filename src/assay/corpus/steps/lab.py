@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from assay.corpus.editions.edition import TEXT, newest_edition
+from assay.corpus.editions.lock import making_edition
 from assay.corpus.steps.account import Account
 from assay.corpus.steps.edition_input import EditionInput
 from assay.corpus.steps.edition_output import EditionOutput
@@ -17,8 +18,8 @@ def run_in_lab(step: Step, lab: Path, *, workers: int = 1, progress: Progress | 
     Raises:
         UserError: the lab has no text, or its files are damaged. The lab is left as it was.
     """
-    parent = newest_edition(lab)
-    with work_folder(lab / TEXT) as work:
+    with making_edition(lab), work_folder(lab / TEXT) as work:
+        parent = newest_edition(lab)
         output = EditionOutput(lab, parent.id, step.name)
         account = run_step(step, EditionInput(parent), output, work, workers=workers, progress=progress)
         return account, output.edition

@@ -40,6 +40,11 @@ class Lines:
     offset: int = 0
     position: int = 0
 
+    @property
+    def name(self) -> str:
+        """What records without an id are named after."""
+        return str(self.path).removeprefix("hf:") if str(self.path).startswith("hf:") else self.path.name
+
     @cached_property
     def _ends(self) -> np.ndarray:
         return np.flatnonzero(np.frombuffer(self.raw, np.uint8) == ord("\n")) + 1
@@ -158,7 +163,7 @@ def encode(
     """Records, each with the position in the file, as JSON lines."""
     lines: list[bytes] = []
     held, number, position = 0, 1, 0
-    for row, position in rows:
+    for row, position in _caught(rows):
         if isinstance(row, BadDocument):
             yield row
             continue
@@ -169,6 +174,14 @@ def encode(
             number, held, lines = number + len(lines), 0, []
     if lines:
         yield Lines(path, b"".join(lines), unit, number, 0, position)
+
+
+def _caught(rows: Iterable[tuple[dict[str, Any] | BadDocument, int]]) -> Iterator[tuple[Any, int]]:
+    """The rows, and what is wrong with the rest of them if anything is."""
+    try:
+        yield from rows
+    except BadDocument as damaged:
+        yield damaged, 0
 
 
 def _plain(value: Any) -> str:

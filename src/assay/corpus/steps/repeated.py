@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-_AT_ONCE = 1 << 24
+_AT_ONCE = 1 << 22
 
 
 def repeated(pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -19,7 +19,9 @@ class Surveys:
         return self._folder / f"{piece:08}.npz"
 
     def save(self, piece: int, survey: Survey) -> None:
-        np.savez(self._path(piece), **survey)  # pyright: ignore[reportArgumentType]
+        temporary = self._folder / f".{piece:08}.npz"
+        np.savez(temporary, **survey)  # pyright: ignore[reportArgumentType]
+        temporary.replace(self._path(piece))
 
     def has(self, piece: int) -> bool:
         return self._path(piece).exists()
@@ -29,7 +31,7 @@ class Surveys:
             return {name: arrays[name] for name in arrays.files}
 
     def __len__(self) -> int:
-        return sum(1 for _ in self._folder.glob("*.npz"))
+        return sum(1 for _ in self._folder.glob("[0-9]*.npz"))
 
     def __iter__(self) -> Iterator[Survey]:
         piece = 0

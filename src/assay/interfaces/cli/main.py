@@ -44,6 +44,7 @@ COMMANDS = (
 )
 GROUPS = (
     ("corpus", "From raw text to a mixture one can defend.", (
+        ("add", "corpus_add:add", "Take text into a lab, from files, folders and data sets."),
         ("mix", "corpus_mix:mix", "Show what a mixture comes to at each scale, as recipe lines too."),
     )),
     ("recipe", "Show and compare recipes.", (("show", "recipe:show", "Print a recipe as TOML."),
@@ -80,11 +81,12 @@ GROUPS = (
 USAGE = {
     "propose": "[LAB] FILE", "cancel": "[LAB] ID", "compare": "[LAB] OLD NEW",
     "evaluate": "[LAB] RUN [RUN2] --on FILE...", "export": "[LAB] RUN", "sample": "[LAB] RUN TEXT",
-    "recipe show": "[[LAB] RECIPE]",
+    "corpus add": "[LAB] NAME=PATH...", "recipe show": "[[LAB] RECIPE]",
     "recipe diff": "[LAB] OLD NEW",
 }  # fmt: skip
 #: What goes on from checkpoints after an interruption.
 PAUSED = {
+    "corpus": "Interrupted; nothing half done counts. `corpus add` goes on where it was, other steps start again.",
     "run": "Paused. Without --budget, `assay run` goes on with what was left of it.",
     "train": "Paused. The same command goes on where it stopped.",
     "compare": "Paused. The same command goes on where it stopped.",

@@ -1,0 +1,41 @@
+"""Where documents are taken from: files and folders, data sets of the Hugging Face Hub, the embedded corpus."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from assay.corpus import embedded
+from assay.corpus.bad import BadDocument
+from assay.corpus.documents import Source
+from assay.corpus.records import hub_rows
+from assay.corpus.steps.bare_files import BareShard, bare_shards
+from assay.corpus.steps.lines import Lines, document_lines, encode
+from assay.spec.errors import UserError
+
+
+def shards_of(source: Source) -> list[BareShard]:
+    """The files of a source, all of its domain. Raises `UserError` if nothing can be read there."""
+    where = source.location
+    if where.startswith("hf:"):
+        if not where.removeprefix("hf:"):
+            raise UserError("hf: needs the name of a data set, as in hf:ORG/NAME")
+        return [BareShard(source.name, source.name, Path(where), 0, lambda: _hub(where), True, where)]
+    if where.startswith(embedded.PREFIX):
+        return [BareShard(source.name, source.name, Path(where), 0, lambda: _embedded(where), True, where)]
+    found = bare_shards(Path(where).expanduser(), where)
+    return [replace(shard, domain=source.name, settled=True) for shard in found]
+
+
+def _hub(where: str) -> Iterator[Lines | BadDocument]:
+    return encode(Path(where), "row", ((row, 0) for row in hub_rows(where.removeprefix("hf:"))))
+
+
+def _embedded(where: str) -> Iterator[Lines | BadDocument]:
+    return document_lines(Path(where), ((document, 0) for document in embedded.read(where)))
+
+
+def fingerprint(shards: Sequence[BareShard]) -> list[tuple[str, int, int]]:
+    """Path, size and time of change of each file, by which a restart knows that they are the same."""
+    return [
+        (str(shard.path), shard.size, shard.path.stat().st_mtime_ns if shard.path.exists() else 0) for shard in shards
+    ]

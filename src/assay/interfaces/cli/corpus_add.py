@@ -1,0 +1,58 @@
+"""`assay corpus add`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from assay.interfaces.cli.shared import Json, Words, find_lab, print_json
+from assay.spec.errors import UserError
+
+
+def add(
+    *words: Words,
+    licence: Annotated[str, Parameter(help="Of documents that name none, by its SPDX name: CC-BY-4.0, MIT, …")] = "",
+    shards: Annotated[int | None, Parameter(help="Cut the edition into so many; otherwise by size.")] = None,
+    workers: Annotated[int, Parameter(help="Processes.")] = 1,
+    skip_bad: Annotated[bool, Parameter(negative="", help="Pass over what is no document, and count it.")] = False,
+    json: Json = False,
+) -> None:
+    """Take text into a lab, as a new edition: the documents of the newest one, and these.
+
+    Words are [LAB] NAME=PATH…: the name of a domain, and a folder, a .txt, .md, .html, .jsonl, .jsonl.gz, .jsonl.zst
+    or .parquet file, or hf:ORG/NAME, which streams a data set (needs the 'datasets' extra). Records need a field
+    `text`; `id`, `source`, `licence` and `retrieved` are used where there are such, and all other fields are kept.
+    Of web pages the main text is taken.
+
+    Memory does not grow with the input. When it was stopped or killed, the same command goes on where it was.
+
+    Examples:
+
+        assay corpus add mylab prose=./books
+        assay corpus add mylab web=./pages code=./src.jsonl.zst --workers 4
+        assay corpus add mylab manuals=./manuals --licence CC-BY-4.0 --skip-bad --json
+        assay corpus add mylab wiki=hf:wikimedia/wikipedia
+    """
+    from assay.corpus.documents import Source
+    from assay.corpus.ingest.add import Intake
+    from assay.corpus.ingest.add import add as take_in
+    from assay.interfaces.cli.corpus_account import print_account
+    from assay.interfaces.cli.progress import corpus_progress
+
+    lab, pairs = (None, words) if not words or "=" in words[0] else (Path(words[0]), words[1:])
+    if not pairs:
+        raise UserError("nothing to add; expected: assay corpus add [LAB] NAME=PATH…, as in prose=./books")
+    sources = []
+    for text in pairs:
+        name, _, location = text.partition("=")
+        if not (name and location):
+            raise UserError(f"{text}: expected NAME=PATH, for example prose=./books")
+        sources.append(Source(name, location))
+    with corpus_progress(quiet=json) as progress:
+        intake = Intake(tuple(sources), licence, shards, skip_bad)
+        account, edition = take_in(find_lab(lab), intake, workers=workers, progress=progress)
+    if json:
+        print_json({**account.model_dump(by_alias=True), "edition": edition})
+        return
+    print_account(account)
+    print(f"Edition {edition} is the newest one. Next: `assay corpus clean`, `assay corpus dedup`.")
