@@ -268,6 +268,10 @@ class LabConfig(Frozen):
     start: Recipe = Field(default=Recipe(), description="generation 0; the default is nanoGPT's published defaults")
     ladder: tuple[Scale, ...] = Field(default=DEFAULT_LADDER, min_length=2, description="scales, from small to large")
     search: Space = Field(default=DEFAULT_SEARCH, min_length=1, description="what proposals may change, and how far")
+    evaluations: tuple[str, ...] = Field(
+        default=(),
+        description="evaluation files that no training text should hold, as paths from the lab's folder on",
+    )
     limits: Limits = Limits()
     evidence: EvidenceSettings = EvidenceSettings()
     researchers: ResearcherSettings = ResearcherSettings()

@@ -45,6 +45,7 @@ COMMANDS = (
 GROUPS = (
     ("corpus", "From raw text to a mixture one can defend.", (
         ("add", "corpus_add:add", "Take text into a lab, from files, folders and data sets."),
+        ("decontaminate", "corpus_decontaminate:decontaminate", "Take out text of evaluations."),
         ("mix", "corpus_mix:mix", "Show what a mixture comes to at each scale, as recipe lines too."),
     )),
     ("recipe", "Show and compare recipes.", (("show", "recipe:show", "Print a recipe as TOML."),
@@ -81,7 +82,8 @@ GROUPS = (
 USAGE = {
     "propose": "[LAB] FILE", "cancel": "[LAB] ID", "compare": "[LAB] OLD NEW",
     "evaluate": "[LAB] RUN [RUN2] --on FILE...", "export": "[LAB] RUN", "sample": "[LAB] RUN TEXT",
-    "corpus add": "[LAB] NAME=PATH...", "recipe show": "[[LAB] RECIPE]",
+    "corpus add": "[LAB] NAME=PATH...", "corpus decontaminate": "[LAB | IN OUT] --on FILE...",
+    "recipe show": "[[LAB] RECIPE]",
     "recipe diff": "[LAB] OLD NEW",
 }  # fmt: skip
 #: What goes on from checkpoints after an interruption.

@@ -1,0 +1,80 @@
+"""What a lab evaluates on, which its training text should not hold: files, the held-out spans, the sealed documents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from assay.campaign.lab import CONFIG, Lab
+from assay.corpus.decontamination.evaluations import HELDOUT, SEALED, Evaluation, document_key
+from assay.corpus.decontamination.ngrams import NGRAM
+from assay.corpus.decontamination.sealed import SealedNGrams, sealed_ngrams
+from assay.corpus.editions.edition import TEXT
+from assay.corpus.records import json_lines
+from assay.evaluation.files import texts_of
+from assay.evaluation.results import stored
+from assay.spec.errors import UserError
+
+_SUFFIXES = (".jsonl.zst", ".jsonl.gz", ".jsonl")
+
+
+@dataclass(frozen=True)
+class Known:
+    """Every evaluation that a lab knows.
+
+    Attributes:
+        evaluations: files in the order given, then the held-out spans.
+        sealed: n-grams of the sealed documents; None: there are none.
+        own: keys of documents that are held out.
+        missed: names of files on which runs were evaluated, and which are not among these.
+    """
+
+    evaluations: list[Evaluation]
+    sealed: SealedNGrams | None
+    own: frozenset[int]
+    missed: list[str]
+
+
+def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
+    """Evaluation files by their names.
+
+    Raises:
+        UserError: a file that is no evaluation file, or two of one name.
+    """
+    found = [Evaluation(_name(path), *texts_of(path)) for path in paths]
+    for i, evaluation in enumerate(found):
+        if evaluation.name in [HELDOUT, SEALED, *(other.name for other in found[:i])]:
+            raise UserError(f"{paths[i]}: another evaluation is called '{evaluation.name}' too; rename the file")
+    return found
+
+
+def known_evaluations(lab: Lab, more: Sequence[Path], n: int = NGRAM) -> Known:
+    """What a lab evaluates on: the files of `evaluations` in lab.toml, others given, held-out spans and the vault.
+
+    Raises:
+        UserError: a file is not there, or the vault is out of reach.
+    """
+    named = [lab.folder / name for name in lab.config.evaluations]
+    for path in named:
+        if not path.is_file():
+            raise UserError(f"{lab.folder / CONFIG}: evaluations names {path}, which is not there")
+    paths = list({path.resolve(): path for path in (*named, *more)}.values())
+    manifest = lab.corpus()
+    spans = [span for _, span in json_lines(lab.corpus_dir / "spans.jsonl")]
+    heldout = Evaluation(
+        HELDOUT, [f"{span['domain']} {span['document'][:12]}" for span in spans], [[span["text"]] for span in spans]
+    )
+    sealed = None
+    if manifest.vault:
+        sealed = sealed_ngrams(lab.vault_dir, lab.folder / TEXT / f"sealed-{manifest.id}.ngrams", n)
+    path = lab.corpus_dir / "documents.parquet"
+    table = pq.read_table(path, columns=["id", "domain"], filters=[("split", "=", "heldout")])
+    own = map(document_key, table["domain"].to_pylist(), table["id"].to_pylist())
+    files = {path.name for path in paths}
+    evaluated = {found.file for row in lab.store.run_rows() for found in stored(lab.run_dir(row["hash"]))}
+    return Known([*read_evaluations(paths), heldout], sealed, frozenset(own), sorted(evaluated - files))
+
+
+def _name(path: Path) -> str:
+    return next((path.name.removesuffix(suffix) for suffix in _SUFFIXES if path.name.endswith(suffix)), path.name)

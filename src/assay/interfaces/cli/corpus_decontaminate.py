@@ -1,0 +1,130 @@
+"""`assay corpus decontaminate`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from assay.interfaces.cli.shared import Json, Words, count, find_lab, print_json, size
+from assay.spec.errors import UserError
+
+if TYPE_CHECKING:
+    from assay.corpus.steps.account import Account
+
+_SHOWN = 10
+
+
+def decontaminate(
+    *words: Words,
+    on: Annotated[
+        list[Path] | None,
+        Parameter(consume_multiple=True, negative="", help="Evaluation files: .jsonl, .jsonl.gz or .jsonl.zst."),
+    ] = None,
+    remove: Annotated[
+        Literal["document", "span"], Parameter(help="Whole documents, or the sentences around what was found.")
+    ] = "document",
+    ngram: Annotated[int, Parameter(help="Words that must agree; a shorter item is looked for as a whole.")] = 13,
+    common: Annotated[
+        int, Parameter(help="An n-gram in more documents than this is a common phrase, and removes nothing.")
+    ] = 10,
+    workers: Annotated[int, Parameter(help="Processes.")] = 1,
+    skip_bad: Annotated[
+        bool, Parameter(negative="", help="Pass over records that cannot be read, and count them.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Take out text that evaluations hold: of a lab's newest edition, which makes a new one, or of IN, written to OUT.
+
+    In a lab, text is compared with the files given, those that `evaluations` in lab.toml names, the held-out spans and
+    the sealed documents. These last are known by hashes alone, and nothing of their text is told. Case, punctuation,
+    accents and white space do not count.
+
+    The list to review begins with what is likeliest to be chance: phrases of common words (few bits), and those that
+    are a small share of their item.
+
+    OUT is a .jsonl, .jsonl.gz or .jsonl.zst for what stays, or a folder, for what goes too, with what was found where.
+
+    Examples:
+
+        assay corpus decontaminate mylab --on arc_easy.jsonl.zst hellaswag.jsonl.zst
+        assay corpus decontaminate web.jsonl.zst clean.jsonl.zst --on blimp.jsonl.zst --json
+        assay corpus decontaminate web.jsonl web/ --on quiz.jsonl --remove span --ngram 8
+    """
+    from assay.campaign.decontamination import known_evaluations, read_evaluations
+    from assay.corpus.decontamination.step import Decontaminate
+    from assay.corpus.steps.bare import run_bare
+    from assay.corpus.steps.lab import run_in_lab
+    from assay.interfaces.cli.progress import corpus_progress
+
+    if not 3 <= ngram <= 255:
+        raise UserError(f"--ngram {ngram}: expected 3 to 255 words")
+    if common < 1:
+        raise UserError(f"--common {common}: expected at least 1 document")
+    files = on or []
+    if len(words) == 2:
+        if not files:
+            raise UserError("no evaluation named; give its files with --on FILE...")
+        step = Decontaminate(read_evaluations(files), n=ngram, common=common, remove=remove)
+        with corpus_progress(quiet=json) as progress:
+            source, target = map(Path, words)
+            account = run_bare(step, source, target, workers=workers, skip_bad=skip_bad, progress=progress)
+        place: dict[str, Any] = {"output": str(target)}
+    elif len(words) < 2:
+        from assay.campaign.lab import Lab
+
+        lab = Lab(find_lab(Path(words[0]) if words else None))
+        known = known_evaluations(lab, files, ngram)
+        step = Decontaminate(
+            known.evaluations, sealed=known.sealed, own=known.own, n=ngram, common=common, remove=remove
+        )
+        with corpus_progress(quiet=json) as progress:
+            account, edition = run_in_lab(step, lab.folder, workers=workers, progress=progress)
+        place = {"edition": edition, "not_compared": known.missed}
+    else:
+        raise UserError(
+            f"too much given ({' '.join(words)}); expected: assay corpus decontaminate [LAB] or IN OUT --on FILE..."
+        )
+    if json:
+        print_json({**account.model_dump(by_alias=True), **place})
+        return
+    _show(account)
+    for name in place.pop("not_compared", []):
+        print(f"  not compared with {name}, on which runs were evaluated; name the file with --on")
+    for what, name in place.items():
+        print(f"  {what}: {name}")
+
+
+def _show(account: "Account") -> None:
+    into, out, report = account.into, account.out, account.report
+    print(f"{count(into.documents, 'document')} ({size(into.bytes)}) in, {out.documents} ({size(out.bytes)}) out")
+    evaluations = report["evaluations"]
+    domains = sorted({domain for found in evaluations.values() for domain in found["domains"]})
+    width = max(map(len, evaluations), default=0)
+    print(f"  {'evaluation':{max(width, 10)}}  {'items':>7}  {'found':>7}  {'documents':>9}  " + "  ".join(domains))
+    for name, found in evaluations.items():
+        hit = found.get("items_found", "")
+        cells = (f"{found['domains'].get(domain, 0):>{len(domain)}}" for domain in domains)
+        print(f"  {name:{max(width, 10)}}  {found['items']:>7}  {hit!s:>7}  {found['documents']:>9}  "
+              f"{'  '.join(cells)}".rstrip())  # fmt: skip
+    for name, found in evaluations.items():
+        if found.get("too_short"):
+            print(f"  {name}: {count(found['too_short'], 'item')} of fewer than 5 words not looked for")
+    common = report["common_phrases"]
+    if common["ngrams"]:
+        kept = count(common["documents_kept"], "document")
+        print(f"\nCommon phrases, for which {kept} stayed:")
+        for phrase in common["phrases"][:_SHOWN]:
+            whose = f"{phrase['evaluation']} {phrase['item']}"
+            print(f"  {phrase['documents']:>6} documents  {whose}: {_short(phrase['text'])}")
+    if report["review"]:
+        print("\nTo review, what is likeliest to be chance first:")
+        for phrase in report["review"][:_SHOWN]:
+            print(f"  {phrase['bits']:>6} bits  {100 * phrase['share']:>3.0f}% of {phrase['evaluation']} "
+                  f"{phrase['item']}: {_short(phrase['text'])}")  # fmt: skip
+        if len(report["review"]) > _SHOWN:
+            print(f"  … {len(report['review']) - _SHOWN} more with --json")
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 100 else f"{line[:99]}…"
