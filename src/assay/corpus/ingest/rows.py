@@ -30,7 +30,7 @@ def rows_of(batch: BareBatch, licence: str, retrieved: str) -> pa.Table:
         "group": batch.column("group"),
         "hash": hashes,
         "text_hash": hashes,
-        "steps": [[] for _ in hashes],
+        "steps": [["add"]] * len(hashes),
         "extra": [_extra(record) for record in batch.records],
     }
     return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)

@@ -36,8 +36,11 @@ class EditionOutput:
         gone = sorted(judged.removed)
         kept = table.filter(pa.array([row not in judged.removed for row in range(len(table))])) if gone else table
         removed = table.take(pa.array(gone, pa.int64()))
-        removed = removed.append_column(REMOVED.field("removed_by"), [[judged.removed[row] for row in gone]])
-        removed = removed.append_column(REMOVED.field("detail"), [[judged.details.get(row, "") for row in gone]])
+        for name, values in (
+            ("removed_by", [judged.removed[row] for row in gone]),
+            ("detail", [judged.details.get(row, "") for row in gone]),
+        ):
+            removed = removed.append_column(REMOVED.field(name), pa.array(values, pa.string()))
         return kept, removed, leaves(kept), leaves(removed)
 
     def write(self, shard: int, part: tuple[pa.Table, pa.Table, list[bytes], list[bytes]]) -> None:
