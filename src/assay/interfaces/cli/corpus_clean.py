@@ -1,0 +1,157 @@
+"""`assay corpus clean`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from assay.interfaces.cli.shared import Json, Words, find_lab, print_json, size
+from assay.spec.errors import UserError
+
+if TYPE_CHECKING:
+    from assay.corpus.steps.account import Account
+    from assay.spec.cleaning import Cleaning
+
+
+def clean(
+    *words: Words,
+    filters: Annotated[
+        list[str] | None, Parameter(name="--filter", negative="", help="A filter; repeatable, in the order of use.")
+    ] = None,
+    thresholds: Annotated[
+        Literal["learned", "published"],
+        Parameter(help="learned: relaxed where a published one would remove too much of a domain."),
+    ] = "learned",
+    most_removed: Annotated[
+        float, Parameter(help="Largest share of a domain that a rule may remove, where thresholds are learned.")
+    ] = 0.05,
+    threshold: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="[DOMAIN:]FILTER.RULE=NUMBER, or =off; repeatable."),
+    ] = None,
+    option: Annotated[
+        list[str] | None, Parameter(negative="", help="FILTER.OPTION=VALUE, as JSON or a word; repeatable.")
+    ] = None,
+    workers: Annotated[int, Parameter(help="Processes.")] = 1,
+    skip_bad: Annotated[
+        bool, Parameter(negative="", help="Pass over records that cannot be read, and count them.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Remove poor documents and lines: from a lab's newest edition, which makes a new one, or from IN to OUT.
+
+    Filters are used in the order given; left out, they are gopher_quality, gopher_repetition, c4 and fineweb. Each has
+    rules that compare a measure of a document to a threshold, or edits that take lines out. Published thresholds were
+    made for web pages: by default a rule that would remove more than --most-removed of a domain is relaxed to that
+    domain's own distribution, and an edit that would take more away is off there. The table shows both thresholds. For
+    a crawl of the web, --thresholds published does what the papers did.
+
+    OUT is a .jsonl, .jsonl.gz or .jsonl.zst for what stays, or a folder, for what goes too, with the reasons.
+
+    Examples:
+
+        assay corpus clean mylab
+        assay corpus clean web.jsonl.zst cleaned/ --thresholds published
+        assay corpus clean manuals.jsonl cleaned.jsonl --filter fineweb --json
+        assay corpus clean mylab --threshold gopher_quality.few_words=20
+        assay corpus clean mylab --threshold code:c4.curly_bracket=off
+    """
+    from assay.corpus.steps.bare import run_bare
+    from assay.corpus.steps.clean import Clean
+    from assay.corpus.steps.lab import run_in_lab
+    from assay.interfaces.cli.progress import corpus_progress
+
+    step = Clean(_settings(filters, thresholds == "learned", most_removed, threshold or [], option or []))
+    with corpus_progress(quiet=json) as progress:
+        if len(words) == 2:
+            target = Path(words[1])
+            account = run_bare(step, Path(words[0]), target, workers=workers, skip_bad=skip_bad, progress=progress)
+            place = {"output": str(target)}
+        elif len(words) < 2:
+            lab = find_lab(Path(words[0]) if words else None)
+            account, edition = run_in_lab(step, lab, workers=workers, progress=progress)
+            place = {"edition": edition}
+        else:
+            raise UserError(f"too much given ({' '.join(words)}); expected: assay corpus clean [LAB], or IN OUT")
+    if json:
+        print_json({**account.model_dump(by_alias=True), **place})
+        return
+    _show(account)
+    for what, name in place.items():
+        print(f"  {what}: {name}")
+
+
+def _settings(
+    filters: list[str] | None, learn: bool, most_removed: float, thresholds: list[str], options: list[str]
+) -> "Cleaning":
+    """The settings that a command line asks for. Raises `UserError` for what is misspelt."""
+    import json
+
+    from assay.spec.cleaning import Cleaning
+
+    by_hand: dict[str, float | None] = {}
+    for each in thresholds:
+        name, equals, value = each.rpartition("=")
+        try:
+            by_hand[name] = None if value == "off" else float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise UserError(f"--threshold {each}: expected [DOMAIN:]FILTER.RULE=NUMBER, or =off")
+    chosen: dict[str, dict[str, Any]] = {}
+    for each in options:
+        name, equals, value = each.partition("=")
+        owner, dot, field = name.partition(".")
+        if not equals or not dot:
+            raise UserError(f"--option {each}: expected FILTER.OPTION=VALUE")
+        try:
+            chosen.setdefault(owner, {})[field] = json.loads(value)
+        except json.JSONDecodeError:
+            chosen.setdefault(owner, {})[field] = value
+    said: dict[str, Any] = {"learn": learn, "most_removed": most_removed, "thresholds": by_hand, "options": chosen}
+    if filters:
+        said["filters"] = filters
+    return Cleaning.parse(said, "assay corpus clean")
+
+
+def _show(account: "Account") -> None:
+    from assay.interfaces.cli.corpus_account import print_account
+
+    print_account(account)
+    report = account.report
+    rows = [
+        (each["domain"], each["rule"], f"{each['side']} {each['published']:.4g}", _used(each),
+         f"{100 * each['published_would_remove']:.1f}%", str(each["removes"]["documents"]),
+         size(each["removes"]["bytes"]))
+        for each in report["rules"]
+        if each["origin"] != "published" or each["removes"]["documents"]
+    ]  # fmt: skip
+    if rows:
+        print("\nRules that remove something, each on its own:\n")
+        _table(("domain", "rule", "published", "used", "would remove", "removes", "bytes"), rows)
+    off = [
+        (each["domain"], each["rule"], "" if each["would_take"] is None else f"{100 * each['would_take']:.1f}%")
+        for each in report["edits"]
+        if not each["on"]
+    ]
+    if off:
+        print("\nEdits that are off:\n")
+        _table(("domain", "edit", "would take away"), off)
+    if report["too_few_to_learn"]:
+        print(f"\nToo few documents to learn thresholds from: {', '.join(report['too_few_to_learn'])}")
+    print()
+
+
+def _used(rule: dict[str, Any]) -> str:
+    return "off" if rule["used"] is None else f"{rule['used']:.4g}"
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Columns as wide as what is in them; names to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
+        cells = (
+            cell.ljust(width) if i < 2 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        print(f"  {'  '.join(cells)}".rstrip())
