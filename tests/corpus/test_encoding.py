@@ -63,7 +63,7 @@ def train_texts(folder: Path, built: Built) -> int:
 
 def test_the_same_documents_again_are_not_encoded(tmp_path: Path, tokenizer: str, encoded: list[bytes]) -> None:
     first = build(tmp_path / "c", documents(60), tokenizer)
-    assert len(encoded) == train_texts(tmp_path / "c", first) == first.encoded[0]
+    assert len(encoded) == train_texts(tmp_path / "c", first) == first.encoded.documents
     encoded.clear()
     again = build(tmp_path / "c", documents(60)[::-1], tokenizer)
     assert again.manifest == first.manifest
@@ -76,11 +76,11 @@ def test_only_added_documents_are_encoded(tmp_path: Path, tokenizer: str, encode
     encoded.clear()
     more = [*documents(60), *documents(20, first=60), *documents(30, "b")]
     grown = build(tmp_path / "c", more, tokenizer)
-    assert 0 < grown.copied[0] <= 60
-    assert len(encoded) == grown.encoded[0]
+    assert 0 < grown.copied.documents <= 60
+    assert len(encoded) == grown.encoded.documents
     assert not before & set(encoded)
     fresh = build(tmp_path / "d", more, tokenizer)
-    assert fresh.copied == (0, 0)
+    assert fresh.copied.documents == 0
     assert files_of(tmp_path / "c" / grown.manifest.id) == files_of(tmp_path / "d" / fresh.manifest.id)
     assert sorted(path.name for path in (tmp_path / "d").iterdir()) == [fresh.manifest.id]
 
@@ -89,8 +89,8 @@ def test_tokens_of_another_tokenizer_are_not_copied(tmp_path: Path, tokenizer: s
     build(tmp_path / "c", documents(60), tokenizer)
     other = tmp_path / "other.json"
     other.write_text(train_bpe([b"quite another text than that"], 280))
-    assert build(tmp_path / "c", documents(60), str(other)).copied == (0, 0)
-    assert build(tmp_path / "c", documents(60), "bytes").copied == (0, 0)
+    assert build(tmp_path / "c", documents(60), str(other)).copied.documents == 0
+    assert build(tmp_path / "c", documents(60), "bytes").copied.documents == 0
 
 
 @pytest.mark.parametrize("workers", [2, 3])

@@ -181,7 +181,7 @@ class Lab:
         if manifest.vault and open_sealed(self.vault_dir).commitment != manifest.vault:
             raise UserError(f"{self.vault_dir}: not what was sealed with this corpus; restore the folder from a copy")
         check_domains(self.config, manifest, self.folder / CONFIG)
-        check_size(manifest, _most_tokens(self.config, manifest.vocab, self.external))
+        check_size(manifest, most_tokens(self.config, manifest.vocab, self.external))
         return manifest
 
     def check_recipe(self, recipe: Recipe, scale: Scale, name: str) -> None:
@@ -256,7 +256,7 @@ def find_external(folder: Path, config: LabConfig) -> External | None:
     return external
 
 
-def _most_tokens(config: LabConfig, vocab: int, external: External | None) -> int:
+def most_tokens(config: LabConfig, vocab: int, external: External | None) -> int:
     """Tokens of the longest run of the start recipe."""
     if external is not None:
         plans = [external.plan(config.start, scale, vocab) for scale in config.ladder]
@@ -319,7 +319,7 @@ def init_lab(folder: Path, manifest: Manifest, changes: dict[str, Any] | None = 
         CONFIG,
     )
     check_domains(config, manifest, folder / CONFIG)
-    check_size(manifest, _most_tokens(config, manifest.vocab, find_external(folder.resolve(), config)))
+    check_size(manifest, most_tokens(config, manifest.vocab, find_external(folder.resolve(), config)))
     confinement = find_confinement(folder.resolve() / "vault") if manifest.vault else UNCONFINED
     vault = {"commitment": manifest.vault, "mechanism": confinement.mechanism, "reason": confinement.reason}
     store = Store.at(folder, create=True)
@@ -340,7 +340,7 @@ def config_text(config: LabConfig) -> str:
     """`lab.toml` with every setting written out, so that a person sees what can be changed."""
     head = (
         "# Settings of this lab. Every key is written out with its present value; delete a key to go back to the\n"
-        "# default. [corpus] is fixed once the lab exists; [start], [[ladder]], seed and evidence.fdr are fixed once\n"
-        "# the campaign has begun. Docs: docs/reference/lab-toml.md\n\n"
+        "# default. [corpus] is fixed once something was trained on it; [start], [[ladder]], seed, evidence.fdr are\n"
+        "# fixed once the campaign has begun. Docs: docs/reference/lab-toml.md\n\n"
     )
     return head + config.to_toml()

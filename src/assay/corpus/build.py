@@ -25,7 +25,8 @@ from assay.corpus.shards import Shards
 from assay.corpus.sources import read_source
 from assay.corpus.spans import choose_spans
 from assay.corpus.split import choose_heldout, choose_sealed
-from assay.corpus.spool import HELDOUT, TRAIN, Spool
+from assay.corpus.spool import HELDOUT, SIDES, TRAIN, Spool
+from assay.corpus.steps.account import Account, Amount, Flow
 from assay.corpus.tables import DocumentTable
 from assay.corpus.tokenizers.base import Tokenizer, token_type
 from assay.corpus.tokenizers.kinds import tokenizer_named
@@ -48,17 +49,15 @@ class Built(NamedTuple):
     """What a build came to.
 
     Attributes:
-        into: documents and bytes that were read.
-        duplicates: those of them that were exact copies of others.
+        account: documents and bytes in and out, held-out and sealed ones included.
         copied: training documents and bytes whose tokens an earlier corpus had.
         encoded: those that had to be encoded.
     """
 
     manifest: Manifest
-    into: tuple[int, int]
-    duplicates: tuple[int, int]
-    copied: tuple[int, int]
-    encoded: tuple[int, int]
+    account: Account
+    copied: Amount
+    encoded: Amount
 
 
 def build_corpus(
@@ -97,6 +96,7 @@ def build_from(
     *,
     vault: Path | None = None,
     total: int | None = None,
+    also: Sequence[Path] = (),
     span_bytes: int = SPAN_BYTES,
     shard_bytes: int = SHARD_BYTES,
     workers: int | None = None,
@@ -111,6 +111,7 @@ def build_from(
         tokenizer: `bytes`, `bpe:N` to train a byte-level BPE on the training side, or the path of a tokenizer.json.
         vault: where the sealed documents go, in `vault / manifest.id`; None seals nothing.
         total: bytes of all documents, where known.
+        also: folders of other corpora whose tokens may be copied.
         span_bytes: held-out bytes a domain that evaluations score.
         shard_bytes: a shard is closed before the document that would make it larger.
         workers: processes that encode; None: one for each core.
@@ -123,11 +124,12 @@ def build_from(
     with _disk_full_explained(corpora_dir), work_folder(corpora_dir) as work:
         (work / "corpus" / "train").mkdir(parents=True)
         with Spool(work) as spool:
-            names = _take_in(spool, documents, total, report)
+            arrived = _take_in(spool, documents, total, report)
+            names = list(arrived)
             _hold_out(spool, names, seal=vault is not None)
             report(0, None, f"training tokenizer {tokenizer}" if wanted.trained else "preparing to tokenise")
             made = wanted.make(lambda: _sample(spool, names))
-            encoding = Encoding(corpora_dir, spool, made, workers or len(os.sched_getaffinity(0)))
+            encoding = Encoding(corpora_dir, spool, made, workers or len(os.sched_getaffinity(0)), also)
             try:
                 manifest = _write(
                     corpora_dir, vault, work / "corpus", spool, names, wanted.name, made, encoding, report, span_bytes,
@@ -137,7 +139,7 @@ def build_from(
                 encoding.remove()
                 raise
             encoding.remove()
-            return Built(manifest, spool.arrived(), spool.dropped(), encoding.copied, encoding.encoded)
+            return Built(manifest, _account(spool, arrived), encoding.copied, encoding.encoded)
 
 
 def _silent(done: int, total: int | None, message: str) -> None:
@@ -193,7 +195,7 @@ def _write(
         vocab=tokenizer.vocab,
         end_of_text=tokenizer.end_of_text,
         domains=domains,
-        dropped_duplicates=spool.dropped()[0],
+        dropped_duplicates=spool.dropped().documents,
         span_bytes=span_bytes,
         vault=commitment,
     )
@@ -219,16 +221,38 @@ def _check_names(sources: Sequence[Source]) -> None:
             raise UserError(f"corpus domain '{name}' is given twice; give each source its own name")
 
 
-def _take_in(spool: Spool, documents: Iterable[tuple[str, Document]], total: int | None, report: Progress) -> list[str]:
-    """Put documents into the spool; the names of their domains."""
-    done, reported, names = 0, 0, set[str]()
+def _take_in(
+    spool: Spool, documents: Iterable[tuple[str, Document]], total: int | None, report: Progress
+) -> dict[str, Amount]:
+    """Put documents into the spool; what there was of each domain, in order of their names."""
+    done = reported = 0
+    numbers: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for name, document in documents:
-        if name not in names or done - reported >= _REPORT_BYTES:
-            names.add(name)
+        if name not in numbers or done - reported >= _REPORT_BYTES:
             report(done, total, f"reading {name}")
             reported = done
-        done += spool.add(name, document)
-    return sorted(names)
+        size = spool.add(name, document)
+        done += size
+        numbers[name], sizes[name] = numbers.get(name, 0) + 1, sizes.get(name, 0) + size
+    return {name: Amount(documents=numbers[name], bytes=sizes[name]) for name in sorted(numbers)}
+
+
+def _account(spool: Spool, arrived: dict[str, Amount]) -> Account:
+    def kept(name: str) -> Amount:
+        sides = (Amount(documents=n, bytes=size) for n, size in (spool.totals(name, side) for side in SIDES))
+        return sum(sides, Amount())
+
+    dropped = spool.dropped()
+    domains = {name: Flow.model_validate({"in": into, "out": kept(name)}) for name, into in arrived.items()}
+    said = {
+        "step": "tokenize",
+        "in": sum(arrived.values(), Amount()),
+        "out": sum((flow.out for flow in domains.values()), Amount()),
+        "removed": {"exact_duplicate": dropped} if dropped.documents else {},
+        "domains": domains,
+    }
+    return Account.model_validate(said)
 
 
 def _hold_out(spool: Spool, names: Sequence[str], seal: bool) -> None:

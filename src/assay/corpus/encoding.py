@@ -45,29 +45,32 @@ class Encoding:
     Args:
         corpora: where other corpora are, and where parts are kept until the build is done.
         workers: processes.
+        also: folders of other corpora whose tokens may be copied.
 
     Attributes:
-        encoded: documents and bytes that had to be encoded, kept parts of a killed build included.
-        copied: those whose tokens another corpus had.
+        encoded: what had to be encoded, kept parts of a killed build included.
+        copied: what another corpus had in tokens.
     """
 
-    def __init__(self, corpora: Path, spool: Spool, tokenizer: Tokenizer, workers: int) -> None:
+    def __init__(
+        self, corpora: Path, spool: Spool, tokenizer: Tokenizer, workers: int, also: Sequence[Path] = ()
+    ) -> None:
         self._spool, self._tokenizer = spool, tokenizer
         digest = sha256_text(tokenizer.serialised or "bytes")[:16]
         self._folder = corpora / f".tokens-{digest}"
         self._kind = token_type(tokenizer.vocab)
         self._shards: dict[str, np.ndarray] = {}
-        for folder in sorted(corpora.iterdir()):
+        for folder in sorted(folder for place in (corpora, *also) for folder in place.iterdir()):
             if not folder.name.startswith(".") and _has_tokenizer(folder, tokenizer):
                 spool.note(_tokens_of(folder))
         self.copied, self.encoded = spool.known()
-        self._workers = workers if self.encoded[1] >= _WORTH_WORKERS else 1
+        self._workers = workers if self.encoded.bytes >= _WORTH_WORKERS else 1
 
     def run(self, names: Sequence[str], report: Callable[[int, str], None]) -> None:
         """Encode what nobody has encoded yet; `report` is called with bytes done and what is being done."""
         os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core a worker; and its threads do not survive a fork
         self._folder.mkdir(exist_ok=True)
-        done = self.copied[1]
+        done = self.copied.bytes
         parts = chain.from_iterable(((name, part) for part in self._parts(name)) for name in names)
         encode = partial(_encode, self._spool.path, self._tokenizer)
         for name, size in ordered(encode, parts, self._workers):

@@ -14,9 +14,10 @@ import numpy as np
 
 from assay.corpus.documents import Document
 from assay.corpus.split import draw
+from assay.corpus.steps.account import Amount
 
 #: The sides of the split.
-TRAIN, HELDOUT, SEALED = 0, 1, 2
+SIDES = TRAIN, HELDOUT, SEALED = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,10 @@ class Spool:
         self._arrived += 1
         return len(content)
 
-    def arrived(self) -> tuple[int, int]:
-        """Documents and bytes that were taken in."""
-        return self._arrived, self._end
-
-    def dropped(self) -> tuple[int, int]:
-        """Documents and bytes that were exact duplicates of others."""
+    def dropped(self) -> Amount:
+        """Documents that were exact duplicates of others."""
         documents, size = self._index.execute("SELECT count(*), coalesce(sum(bytes), 0) FROM documents").fetchone()
-        return self._arrived - documents, self._end - size
+        return Amount(documents=self._arrived - documents, bytes=self._end - size)
 
     def draws(self, domain: str) -> np.ndarray:
         """Distinct draws of a domain's groups, int64."""
@@ -158,13 +155,14 @@ class Spool:
             ((digest, *place) for digest, place in known),
         )
 
-    def known(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Documents and bytes of the training side whose tokens are known, and of the others."""
+    def known(self) -> tuple[Amount, Amount]:
+        """What there is on the training side with tokens that are known, and without."""
         query = f"""
             SELECT count(*), coalesce(sum(bytes), 0) FROM documents LEFT JOIN known USING (hash)
             WHERE side = {TRAIN} AND shard IS {{}} NULL
         """
-        return self._index.execute(query.format("NOT")).fetchone(), self._index.execute(query.format("")).fetchone()
+        with_tokens, without = (self._index.execute(query.format(word)).fetchone() for word in ("NOT", ""))
+        return Amount(documents=with_tokens[0], bytes=with_tokens[1]), Amount(documents=without[0], bytes=without[1])
 
     def unknown(self, domain: str) -> Iterator[Place]:
         """Training documents of a domain whose tokens are not known, in ascending order of their hashes."""

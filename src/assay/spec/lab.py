@@ -148,7 +148,7 @@ class Costs(Frozen):
 
 
 class CorpusSettings(Frozen):
-    """The corpus, as `assay init` built it. Changing it means a new lab."""
+    """The corpus, as `assay init` or `assay corpus tokenize` built it. Once something was trained on it, it stays."""
 
     id: str = Field(description="content hash of the tokenised corpus in corpora/")
     score_weights: dict[str, float] = Field(min_length=1, description="weight of each domain in the deciding score")

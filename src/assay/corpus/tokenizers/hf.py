@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,8 @@ from assay.spec.errors import UserError
 #: What others call the token between documents, the commonest names first.
 _NAMES = (END_OF_TEXT, "<|endoftext|>", "<|end_of_sentence|>", "<eos>", "</s>", "<|im_end|>", "[SEP]")
 _BATCH_BYTES = 1 << 20
+#: What is tried before a tokenizer is taken, and what share may change: Unicode's normal forms change a few texts.
+_CHECK_EVERY, _CHECK_BYTES, _MOST_LOST = 8, 2048, 0.02
 
 
 class HuggingFace:
@@ -123,4 +125,23 @@ def wanted(argument: str) -> Wanted:
     except (ValueError, OSError) as error:  # UnicodeDecodeError is a ValueError
         raise UserError(f"{path}: not a tokenizer in the Hugging Face format ({error})") from None
     name = f"hf:{sha256_text(tokenizer.serialised)[:12]}"
-    return Wanted(name, tokenizer.vocab, False, lambda _documents: tokenizer)
+    return Wanted(name, tokenizer.vocab, False, lambda documents: _checked(tokenizer, documents(), path))
+
+
+def _checked(tokenizer: HuggingFace, documents: Iterable[bytes], path: Path) -> HuggingFace:
+    """The tokenizer, if text comes back from its tokens. Bits per byte of text that is lost would mean nothing."""
+    lost, tried, example = 0, 0, ""
+    for document in islice(documents, 0, None, _CHECK_EVERY):
+        text = document[:_CHECK_BYTES].decode(errors="ignore")
+        tried += 1
+        if (back := tokenizer.decode(tokenizer.encode(text))) != text:
+            lost += 1
+            at = next((i for i, pair in enumerate(zip(text, back, strict=False)) if pair[0] != pair[1]), 0)
+            example = example or f"'{text[at : at + 20]}' comes back as '{back[at : at + 20]}'"
+    if lost > _MOST_LOST * tried:
+        raise UserError(
+            f"{path}: this tokenizer loses text, so scores of bits per byte would mean nothing: of {tried} documents "
+            f"{lost} do not come back from their tokens ({example}); use one that keeps all text, such as a byte-level "
+            f"BPE"
+        )
+    return tokenizer

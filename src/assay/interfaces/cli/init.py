@@ -16,6 +16,7 @@ def init(
     corpus: Annotated[
         tuple[str, ...], Parameter(name="--corpus", negative="", help="NAME=PATH of a domain; may be repeated.")
     ] = (),
+    corpus_from: Annotated[Path | None, Parameter(help="Instead: a lab whose newest edition of text to take.")] = None,
     tokenizer: Annotated[
         str, Parameter(help="'bytes', 'bpe:4096' for a BPE of that many tokens, or a tokenizer.json.")
     ] = "bytes",
@@ -29,7 +30,8 @@ def init(
 
     Without --corpus, the corpus is text that is on every machine: the running Python's standard library (code), its
     test suite (tests) and English documentation (docs). PATH is a folder, or a .txt, .md, .jsonl, .jsonl.gz,
-    .jsonl.zst or .parquet file; hf:ORG/NAME streams a data set (needs the 'datasets' extra).
+    .jsonl.zst or .parquet file; hf:ORG/NAME streams a data set (needs the 'datasets' extra). With --corpus-from, it is
+    the newest edition of another lab, whose text the new lab gets with all its history.
 
     With --trainer, [search] begins with what that program's trainer.toml hands on to it.
 
@@ -39,9 +41,12 @@ def init(
         assay init mylab --corpus prose=./books --corpus code=./src.jsonl.zst
         assay init mylab --tokenizer bpe:4096 --seed 7 --recipe reference
         assay init mylab --trainer trainer.toml
+        assay init newlab --corpus-from mylab --tokenizer bpe:8192
     """
     from assay.campaign.lab import check_mixture, check_shape, init_lab
-    from assay.corpus.build import build_corpus
+    from assay.corpus.build import build_corpus, build_from
+    from assay.corpus.editions.documents import copy_editions, edition_documents
+    from assay.corpus.editions.edition import newest_edition
     from assay.corpus.embedded import embedded_sources
     from assay.corpus.sources import Source
     from assay.corpus.tokenizers.kinds import tokenizer_named
@@ -85,15 +90,26 @@ def init(
             if not (name and equals and location):
                 raise UserError(f"--corpus {text}: expected NAME=PATH, for example --corpus prose=./books")
         sources = [Source(name, location) for name, _, location in pairs]
+    edition = newest_edition(corpus_from) if corpus_from is not None else None
+    if edition is not None and corpus:
+        raise UserError("--corpus and --corpus-from cannot go together; leave one of them out")
     # What can be known before a corpus is built, which may take long.
     asked = recipe if recipe != "nanogpt" else f"--ladder {ladder}"  # blame what a person wrote
-    check_mixture(start, {source.name for source in sources}, recipe)
+    known = set(edition.account().domains) if edition is not None else {source.name for source in sources}
+    check_mixture(start, known, recipe)
     for scale in scales:
         check_shape(start, scale, tokenizer_named(tokenizer).vocab, asked)
     existed = folder.exists()
     try:
         with corpus_progress(quiet=json) as progress:
-            manifest = build_corpus(folder / "corpora", sources, tokenizer, progress, vault=folder / "vault")
+            if edition is None or corpus_from is None:
+                manifest = build_corpus(folder / "corpora", sources, tokenizer, progress, vault=folder / "vault")
+            else:
+                manifest = build_from(
+                    folder / "corpora", edition_documents(edition), tokenizer, progress, vault=folder / "vault",
+                    total=edition.manifest.bytes, also=(corpus_from / "corpora",),
+                ).manifest  # fmt: skip
+                copy_editions(corpus_from, folder)
         lab = init_lab(folder, manifest, changes)
     except BaseException:
         if not existed:

@@ -86,6 +86,8 @@ def line(kind: str, body: dict[str, Any]) -> str:
             return f"session ended: {body['reason']}"
         case "comparison":
             return f"compared {body['old']} with {body['new']} at '{body['scale']}': {body['answer']}"
+        case "corpus":
+            return f"the lab trains on corpus {body['corpus']}, made of edition {body['edition']}"
         case "lab":
             return f"lab made with corpus {body['corpus']}, start recipe {body['start']}"
         case _:

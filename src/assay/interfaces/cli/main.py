@@ -47,7 +47,12 @@ GROUPS = (
         ("add", "corpus_add:add", "Take text into a lab, from files, folders and data sets."),
         ("clean", "corpus_clean:clean", "Remove documents and lines of poor quality, by thresholds of each domain."),
         ("decontaminate", "corpus_decontaminate:decontaminate", "Take out text of evaluations."),
+        ("tokenize", "corpus_tokenize:tokenize", "Make a corpus to train on out of the newest text."),
         ("mix", "corpus_mix:mix", "Show what a mixture comes to at each scale, as recipe lines too."),
+    )),
+    ("tokenizer", "Tokenizers, and how they suit a text.", (
+        ("train", "tokenizer:train", "Train a byte-level BPE on text."),
+        ("compare", "tokenizer:compare", "Compare two tokenizers: vocabulary, compression, fertility."),
     )),
     ("recipe", "Show and compare recipes.", (("show", "recipe:show", "Print a recipe as TOML."),
                                              ("diff", "recipe:diff", "Show the fields in which two recipes differ."))),

@@ -1,0 +1,146 @@
+"""`assay tokenizer train` and `assay tokenizer compare`."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from assay.interfaces.cli.shared import Json, print_json, size
+from assay.spec.errors import UserError
+
+
+def train(
+    out: Annotated[Path, Parameter(help="Where to write the tokenizer.json.")],
+    *sources: Annotated[str, Parameter(help="Folders and files of text, as `assay corpus add` takes them.")],
+    vocab: Annotated[int, Parameter(help="Most tokens, from 257 to 65536.")] = 8192,
+    json: Json = False,
+) -> None:
+    """Train a byte-level BPE on all of some text, in the Hugging Face format.
+
+    The same text gives the same tokenizer, which is that of the trainer of the `tokenizers` library. Only the words
+    and how often each occurs are held in memory, of at most eight million different words; of more, the rarest are
+    left out.
+
+    Examples:
+
+        assay tokenizer train tokenizer.json ./books
+        assay tokenizer train mine.json ./books ./code.jsonl --vocab 16384
+    """
+    from assay.corpus.documents import Source
+    from assay.corpus.sources import read_source
+    from assay.corpus.tokenizers.kinds import tokenizer_named
+    from assay.interfaces.cli.progress import corpus_progress
+
+    wanted = tokenizer_named(f"bpe:{vocab}")
+    if not sources:
+        raise UserError("no text to train on; expected: assay tokenizer train OUT PATH…")
+    if out.is_dir():
+        raise UserError(f"{out} is a folder; name the file to write, such as {out / 'tokenizer.json'}")
+    started, done, documents = time.monotonic(), 0, 0
+    with corpus_progress(quiet=json) as progress:
+
+        def texts() -> Iterator[bytes]:
+            nonlocal done, documents
+            for location in sources:
+                for document in read_source(Source("text", location)):
+                    content = document.text.encode()
+                    yield content
+                    done, documents = done + len(content), documents + 1
+                    if progress is not None and not documents % 64:
+                        progress(done, None, f"counting words of {location}")
+            if progress is not None:
+                progress(done, done, "merging")
+
+        tokenizer = wanted.make(texts)
+    assert tokenizer.serialised is not None
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".tmp-{os.getpid()}-{out.name}")
+    temporary.write_text(tokenizer.serialised, encoding="utf-8")
+    temporary.replace(out)
+    if json:
+        print_json({"tokenizer": str(out), "vocab": tokenizer.vocab, "documents": documents, "bytes": done,
+                    "seconds": time.monotonic() - started})  # fmt: skip
+        return
+    print(f"Wrote {out}: {tokenizer.vocab} tokens, from {documents} documents ({size(done)}).")
+    if tokenizer.vocab < vocab:
+        print("It is smaller than asked for, since every word of the text has become one token.")
+    print(f"Next: `assay corpus tokenize LAB --tokenizer {out}`, or `assay init LAB --tokenizer {out}`.")
+
+
+def compare(
+    first: Annotated[str, Parameter(help="'bytes', a tokenizer.json, a corpus' folder or a lab.")],
+    second: Annotated[str, Parameter(help="Another one.")],
+    *,
+    on: Annotated[
+        tuple[str, ...], Parameter(name="--on", negative="", help="NAME=PATH of text to try; may be repeated.")
+    ] = (),
+    json: Json = False,
+) -> None:
+    """Compare two tokenizers: what their vocabularies share, and how each suits some text.
+
+    For each text it says bytes a token (compression), tokens a word (fertility), and how many documents do not come
+    back from their tokens as they were. At most the first megabyte of each text is tried.
+
+    Examples:
+
+        assay tokenizer compare bytes mylab
+        assay tokenizer compare mylab tokenizer.json --on prose=./books --json
+    """
+    from assay.corpus.documents import Source
+    from assay.corpus.sources import read_source
+    from assay.corpus.tokenizers.measures import SAMPLE_BYTES, fit, overlap
+
+    names = ("first", "second")
+    pair = {name: _tokenizer(text) for name, text in zip(names, (first, second), strict=True)}
+    shared = overlap(*pair.values())
+    fits = {}
+    for text in on:
+        name, _, location = text.partition("=")
+        if not (name and location):
+            raise UserError(f"--on {text}: expected NAME=PATH, for example --on prose=./books")
+        sample: list[str] = []
+        for document in read_source(Source(name, location)):
+            sample.append(document.text)
+            if sum(map(len, sample)) >= SAMPLE_BYTES:
+                break
+        fits[name] = {which: fit(tokenizer, sample) for which, tokenizer in pair.items()}
+    if json:
+        print_json({
+            "first": {"name": first, "vocab": pair["first"].vocab},
+            "second": {"name": second, "vocab": pair["second"].vocab},
+            "overlap": {**shared.model_dump(), "jaccard": round(shared.jaccard, 4)},
+            "on": {name: {which: found.facts() for which, found in both.items()} for name, both in fits.items()},
+        })  # fmt: skip
+        return
+    print(f"first:  {first}, {pair['first'].vocab} tokens\nsecond: {second}, {pair['second'].vocab} tokens")
+    print(
+        f"Both have {shared.shared} tokens; {shared.only_first} are only in the first, {shared.only_second} only in "
+        f"the second (Jaccard {shared.jaccard:.3f})."
+    )
+    for name, both in fits.items():
+        print(f"{name}:")
+        for which, found in both.items():
+            print(
+                f"  {which:6} {found.bytes_per_token:5.2f} bytes a token, {found.fertility:5.2f} tokens a word, "
+                f"{found.used} different tokens, {found.changed} of {found.documents} documents changed"
+            )
+
+
+def _tokenizer(text: str):
+    from assay.corpus.tokenizers.kinds import load_tokenizer, tokenizer_named
+    from assay.interfaces.cli.shared import open_lab
+
+    folder = Path(text)
+    if (folder / "lab.toml").is_file():
+        lab = open_lab(folder)
+        lab.close()
+        return load_tokenizer(lab.corpus_dir)
+    if (folder / "manifest.json").is_file():
+        return load_tokenizer(folder)
+    wanted = tokenizer_named(text)
+    if wanted.trained:
+        raise UserError(f"'{text}' is not trained yet; `assay tokenizer train` makes a tokenizer.json to compare")
+    return wanted.make(lambda: [])
