@@ -66,8 +66,11 @@ class Step(Protocol):
         rounds: how many surveys it takes.
     """
 
-    name: str
-    rounds: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rounds(self) -> int: ...
 
     def parameters(self) -> dict[str, Any]:
         """JSON data that, with the input and the tool's version, decides all that comes out."""

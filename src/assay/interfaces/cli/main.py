@@ -46,6 +46,7 @@ GROUPS = (
     ("corpus", "From raw text to a mixture one can defend.", (
         ("add", "corpus_add:add", "Take text into a lab, from files, folders and data sets."),
         ("clean", "corpus_clean:clean", "Remove documents and lines of poor quality, by thresholds of each domain."),
+        ("dedup", "corpus_dedup:dedup", "Remove duplicate documents and repeated passages."),
         ("decontaminate", "corpus_decontaminate:decontaminate", "Take out text of evaluations."),
         ("tokenize", "corpus_tokenize:tokenize", "Make a corpus to train on out of the newest text."),
         ("mix", "corpus_mix:mix", "Show what a mixture comes to at each scale, as recipe lines too."),
@@ -88,7 +89,7 @@ GROUPS = (
 USAGE = {
     "propose": "[LAB] FILE", "cancel": "[LAB] ID", "compare": "[LAB] OLD NEW",
     "evaluate": "[LAB] RUN [RUN2] --on FILE...", "export": "[LAB] RUN", "sample": "[LAB] RUN TEXT",
-    "corpus add": "[LAB] NAME=PATH...", "corpus clean": "[LAB | IN OUT]",
+    "corpus add": "[LAB] NAME=PATH...", "corpus clean": "[LAB | IN OUT]", "corpus dedup": "[LAB | IN OUT]",
     "corpus decontaminate": "[LAB | IN OUT] --on FILE...",
     "recipe show": "[[LAB] RECIPE]",
     "recipe diff": "[LAB] OLD NEW",
