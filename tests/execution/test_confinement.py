@@ -22,10 +22,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="no way to confi
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Path:
-    """A folder with a vault, in which one sentence is sealed."""
-    vault = tmp_path / "lab" / "vault" / "corpus"
-    vault.mkdir(parents=True, mode=0o700)
-    (vault / "part-0.jsonl").write_text(SECRET)
+    """A folder with a vault, in which one sentence is sealed, and the text that it is from."""
+    for secret in ("vault", "text"):
+        folder = tmp_path / "lab" / secret / "corpus"
+        folder.mkdir(parents=True, mode=0o700)
+        (folder / "part-0.jsonl").write_text(SECRET)
     (tmp_path / "lab" / "lab.toml").write_text("as it was")
     (tmp_path / "lab" / "runs").mkdir()
     return tmp_path / "lab"
@@ -101,11 +102,13 @@ def test_the_hostile_trainer_reads_the_vault_where_nothing_stops_it(lab: Path) -
     assert sum(SECRET in text for text in found) >= 6
 
 
+@pytest.mark.parametrize("secret", ["vault", "text"])
 @pytest.mark.parametrize("way", ["namespaces", "bubblewrap", "user"])
-def test_no_external_trainer_reads_the_vault(lab: Path, way: Way) -> None:
+def test_no_external_trainer_reads_the_vault_or_the_text(lab: Path, way: Way, secret: str) -> None:
     confinement = confined(lab, way)
     assert confinement.way == way
-    found = train(lab, confinement, READ)
+    place = f"vault = lab + '/{secret}/corpus/part-0.jsonl'\n"
+    found = train(lab, confinement, place + READ.replace("/vault", f"/{secret}"))
     assert [text for text in found if SECRET in text or "part-0" in text] == []
 
 

@@ -49,7 +49,8 @@ def enter(confinement: Confinement) -> None:
 
 
 def _cover(confinement: Confinement) -> None:
-    paths, devices = hidden(confinement.vault), block_devices()
+    paths = [path for secret in confinement.secrets for path in hidden(secret)]
+    devices = block_devices()
     _leave_namespaces()
     _mount("none", "/", "", _MS_REC | _MS_PRIVATE)
     for path in read_only(confinement.lab):

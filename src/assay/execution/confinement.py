@@ -1,5 +1,7 @@
 """Keeps the vault out of reach of the processes that train and propose, and finds out whether that works here.
 
+The lab's text (`text/`) is kept from them in the same way, since the documents that were sealed are in it too.
+
 Ways, best first, of which the first that passes its own test is used:
 
 - *namespaces*: the process gives itself a mount namespace (as an ordinary user, inside a user namespace) in which the
@@ -27,6 +29,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import assay
+from assay.corpus.editions.edition import TEXT
 from assay.corpus.private import write_private
 
 Way = Literal["namespaces", "bubblewrap", "user", "none"]
@@ -36,6 +39,7 @@ WAYS: tuple[Way, ...] = ("namespaces", "bubblewrap", "user")
 #: Privileges that a confined root keeps: to read and write other users' files, which the cover is not made of.
 KEPT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SYS_NICE")
 NOBODY = 65534
+CANARY = "canary"
 _PROBE_SECONDS = 30.0
 
 
@@ -62,6 +66,11 @@ class Confinement:
     def lab(self) -> Path:
         return Path(self.vault).parent
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The folders that runs shall not read, of those that there are."""
+        return tuple(path for path in (self.vault, str(self.lab / TEXT)) if Path(path).is_dir())
+
     def command(self, module: str, *arguments: str) -> list[str]:
         """The command line that runs a module of assay confined."""
         python = [sys.executable, "-P", "-m"]
@@ -82,7 +91,7 @@ class Confinement:
         for path in read_only(self.lab):
             words += ["--ro-bind", path, path]
         words += ["--bind", str(self.lab / "runs"), str(self.lab / "runs")]
-        for path in hidden(self.vault):
+        for path in (path for secret in self.secrets for path in hidden(secret)):
             words += ["--tmpfs", path]
         for path in block_devices():
             words += ["--dev-bind", "/dev/null", path]
@@ -101,19 +110,19 @@ def read_only(lab: Path) -> list[str]:
     return [*found, "/proc/sys", "/sys"] if os.geteuid() == 0 else found
 
 
-def hidden(vault: str) -> list[str]:
-    """Every path at which the vault can be seen, where its file system is mounted at several places."""
+def hidden(secret: str) -> list[str]:
+    """Every path at which a folder can be seen, where its file system is mounted at several places."""
     mounts: list[tuple[str, str, str]] = []  # device, root in the file system, place
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         fields = [field.encode().decode("unicode_escape") for field in line.split(" ")[:5]]
         mounts.append((fields[2], fields[3], fields[4]))
-    device, root, place = max((m for m in mounts if _inside(vault, m[2])), key=lambda mount: len(mount[2]))
-    inner = str(Path(root, os.path.relpath(vault, place)))
-    paths = {vault}
+    device, root, place = max((m for m in mounts if _inside(secret, m[2])), key=lambda mount: len(mount[2]))
+    inner = str(Path(root, os.path.relpath(secret, place)))
+    paths = {secret}
     for other, other_root, other_place in mounts:
         if other == device and _inside(inner, other_root):
             path = Path(other_place, os.path.relpath(inner, other_root))
-            if path.exists() and path.samefile(vault):
+            if path.exists() and path.samefile(secret):
                 paths.add(str(path))
     return sorted(paths)
 
@@ -135,14 +144,16 @@ def block_devices() -> list[str]:
 def find_confinement(vault: Path, ways: Sequence[Way] = WAYS) -> Confinement:
     """The best way to keep runs out of a vault here that passes its test.
 
-    Leaves a canary in the vault. Nothing is assumed from what the system says of itself: each way is tried.
+    Leaves a canary in the vault and in the lab's text. Nothing is assumed from what the system says of itself: each way is tried.
     """
     folder = vault.resolve()
     reasons: list[str] = []
     canary = secrets.token_hex(16)
-    write_private(folder / "canary", canary)
-    (folder.parent / "runs").mkdir(exist_ok=True)
     open_way = Confinement("none", str(folder))
+    (folder.parent / TEXT).mkdir(mode=0o700, exist_ok=True)
+    for secret in open_way.secrets:
+        write_private(Path(secret) / CANARY, canary)
+    (folder.parent / "runs").mkdir(exist_ok=True)
     if sys.platform != "linux":
         return Confinement("none", str(folder), f"no way is known on {sys.platform}")
     control = _try(open_way, canary)
@@ -180,7 +191,7 @@ def _try(confinement: Confinement, canary: str) -> "dict[str, Any] | str":
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:
-        command = confinement.command("assay.execution.probe", confinement.vault, canary, str(folder))
+        command = confinement.command("assay.execution.probe", canary, str(folder), *confinement.secrets)
         try:
             confinement.hand_over(folder)
             done = subprocess.run(

@@ -1,4 +1,4 @@
-"""`python -m assay.execution.probe VAULT CANARY FOLDER`: try to read the vault as a hostile training would.
+"""`python -m assay.execution.probe CANARY FOLDER VAULT TEXT`: try to read what is hidden as a hostile training would.
 
 Prints one line of JSON: `read`, the ways in which the canary was found, and `trouble`, what an honest training would
 miss. It is started as trainings are started, so it says what they can and cannot do on this very machine.
@@ -14,14 +14,14 @@ from pathlib import Path
 _CLONE_NEWNS, _CLONE_NEWUSER, _MNT_DETACH = 0x00020000, 0x10000000, 2
 
 
-def attempts(vault: str, folder: Path) -> dict[str, Callable[[], str]]:
-    """Ways into the vault by name; each returns the canary, or fails."""
+def attempts(secret: str, folder: Path) -> dict[str, Callable[[], str]]:
+    """Ways into a folder by name; each returns the canary, or fails."""
     libc = ctypes.CDLL(None, use_errno=True)
-    canary = f"{vault}/canary"
+    canary = f"{secret}/canary"
 
     def through_link() -> str:
-        link = folder / "link"
-        link.symlink_to(vault)
+        link = folder / f"link-{Path(secret).name}"
+        link.symlink_to(secret)
         return (link / "canary").read_text()
 
     def through_processes() -> str:
@@ -41,7 +41,7 @@ def attempts(vault: str, folder: Path) -> dict[str, Callable[[], str]]:
         raise FileNotFoundError
 
     def uncovered() -> str:
-        libc.umount2(vault.encode(), _MNT_DETACH)
+        libc.umount2(secret.encode(), _MNT_DETACH)
         return Path(canary).read_text()
 
     def in_a_namespace() -> str:
@@ -50,7 +50,7 @@ def attempts(vault: str, folder: Path) -> dict[str, Callable[[], str]]:
         if pid == 0:
             try:
                 libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS)
-                libc.umount2(vault.encode(), _MNT_DETACH)
+                libc.umount2(secret.encode(), _MNT_DETACH)
                 os.write(answer, Path(canary).read_bytes())
             finally:
                 os._exit(0)
@@ -59,12 +59,12 @@ def attempts(vault: str, folder: Path) -> dict[str, Callable[[], str]]:
         return os.read(ready, 64).decode()
 
     def opened_up() -> str:
-        Path(vault).chmod(0o777)
+        Path(secret).chmod(0o777)
         return Path(canary).read_text()
 
     return {
         "by its path": lambda: Path(canary).read_text(),
-        "by a listing": lambda: next(Path(vault).rglob("canary")).read_text(),
+        "by a listing": lambda: next(Path(secret).rglob("canary")).read_text(),
         "through a link": through_link,
         "through another process": through_processes,
         "through an open file": through_descriptors,
@@ -85,16 +85,17 @@ def troubles(lab: Path, folder: Path) -> str:
     return ""
 
 
-def main(vault: str, canary: str, folder: str) -> None:
+def main(canary: str, folder: str, *secrets: str) -> None:
     """Try everything and print what worked."""
     read: list[str] = []
-    for name, attempt in attempts(vault, Path(folder)).items():
-        try:
-            if attempt() == canary:
-                read.append(name)
-        except (OSError, StopIteration):
-            continue
-    print(json.dumps({"read": read, "trouble": troubles(Path(vault).parent, Path(folder))}))
+    for secret in secrets:
+        for name, attempt in attempts(secret, Path(folder)).items():
+            try:
+                if attempt() == canary:
+                    read.append(f"{Path(secret).name} {name}")
+            except (OSError, StopIteration):
+                continue
+    print(json.dumps({"read": read, "trouble": troubles(Path(secrets[0]).parent, Path(folder))}))
 
 
 if __name__ == "__main__":
