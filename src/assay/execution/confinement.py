@@ -144,7 +144,8 @@ def block_devices() -> list[str]:
 def find_confinement(vault: Path, ways: Sequence[Way] = WAYS) -> Confinement:
     """The best way to keep runs out of a vault here that passes its test.
 
-    Leaves a canary in the vault and in the lab's text. Nothing is assumed from what the system says of itself: each way is tried.
+    Leaves a canary in the vault and in the lab's text. Nothing is assumed from what the system says of itself: each
+    way is tried.
     """
     folder = vault.resolve()
     reasons: list[str] = []

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -31,7 +32,7 @@ class BareManifest(Frozen):
     step: str
     parameters: dict[str, Any]
     tool: str
-    input: str = Field(description="path of what went in")
+    input: str = Field(description="path of what went in, from this folder")
     input_root: str = Field(default="", description="root of what went in, where a step wrote that too")
     root: str = Field(description="Merkle root over the documents kept, in order (RFC 6962)")
     documents: int
@@ -111,7 +112,8 @@ class BareFolder:
         before = read_manifest(self._source)
         account = story.account
         manifest = BareManifest(
-            step=story.step, parameters=story.parameters, tool=f"assay {version('assay')}", input=str(self._source),
+            step=story.step, parameters=story.parameters, tool=f"assay {version('assay')}",
+            input=os.path.relpath(self._source, self._path),
             input_root=before.root if before else "", root=self._tree.root(), documents=account.out.documents,
             bytes=account.out.bytes, account=account, report=story.report,
         )  # fmt: skip

@@ -50,6 +50,7 @@ GROUPS = (
         ("decontaminate", "corpus_decontaminate:decontaminate", "Take out text of evaluations."),
         ("tokenize", "corpus_tokenize:tokenize", "Make a corpus to train on out of the newest text."),
         ("mix", "corpus_mix:mix", "Show what a mixture comes to at each scale, as recipe lines too."),
+        ("show", "corpus_show:show", "Tell a document's whole story, with the reasons of each step."),
     )),
     ("tokenizer", "Tokenizers, and how they suit a text.", (
         ("train", "tokenizer:train", "Train a byte-level BPE on text."),
@@ -90,6 +91,7 @@ USAGE = {
     "propose": "[LAB] FILE", "cancel": "[LAB] ID", "compare": "[LAB] OLD NEW",
     "evaluate": "[LAB] RUN [RUN2] --on FILE...", "export": "[LAB] RUN", "sample": "[LAB] RUN TEXT",
     "corpus add": "[LAB] NAME=PATH...", "corpus clean": "[LAB | IN OUT]", "corpus dedup": "[LAB | IN OUT]",
+    "corpus show": "[LAB] DOC",
     "corpus decontaminate": "[LAB | IN OUT] --on FILE...",
     "recipe show": "[[LAB] RECIPE]",
     "recipe diff": "[LAB] OLD NEW",

@@ -1,0 +1,1 @@
+"""Where a document comes from and what became of it."""

@@ -1,0 +1,95 @@
+"""A document's story over all editions of a lab."""
+
+import json
+from collections.abc import Iterator, Set
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from assay.corpus.editions.edition import OpenEdition, lineage, newest_edition
+from assay.corpus.provenance.story import Chapter, DocumentStory, hash_prefix
+from assay.spec.errors import UserError
+
+#: Domain, id and hash, as it came in, of a document.
+Key = tuple[str, str, bytes]
+
+
+def find_in_lab(lab: Path, wanted: str) -> list[DocumentStory]:
+    """The documents of a lab whose id is `wanted`, or whose hash, as they came in or in any edition, begins so.
+
+    Raises:
+        UserError: there is none.
+    """
+    editions = list(lineage(newest_edition(lab)))[::-1]
+    keys = {key for edition in editions for key in _asked(edition, wanted)}
+    stories: dict[Key, DocumentStory] = {}
+    for edition in editions:
+        for row, removed in _rows(edition, keys):
+            key = (row["domain"], row["id"], row["hash"])
+            story = stories.setdefault(key, _begin(row))
+            story.chapters.append(_chapter(edition, row, removed, story.chapters))
+    if not stories:
+        raise UserError(f"{lab}: no document has the id '{wanted}', or a hash that begins so, in any edition")
+    return list(stories.values())
+
+
+def _asked(edition: OpenEdition, wanted: str) -> Iterator[Key]:
+    prefix = hash_prefix(wanted)
+    for path, side in _files(edition):
+        if side == "removed" and edition.manifest.parent:
+            continue  # all of them are in the edition before
+        for batch in _read(path):
+            columns = (batch[name].to_pylist() for name in ("domain", "id", "hash", "text_hash"))
+            for domain, name, came, now in zip(*columns, strict=True):
+                if name == wanted or (prefix and (came.hex().startswith(prefix) or now.hex().startswith(prefix))):
+                    yield domain, name, came
+
+
+def _rows(edition: OpenEdition, keys: Set[Key]) -> Iterator[tuple[dict[str, Any], bool]]:
+    """The rows of some documents, and whether the edition removed them."""
+    ids = pa.array([name for _, name, _ in keys], pa.string())
+    for path, side in _files(edition):
+        with pq.ParquetFile(path) as file:
+            for group, batch in enumerate(_read(path)):
+                maybe = pc.is_in(batch["id"], ids)  # pyright: ignore[reportAttributeAccessIssue]
+                if pc.any(maybe).as_py():  # pyright: ignore[reportAttributeAccessIssue]
+                    for row in file.read_row_group(group, use_threads=False).filter(maybe).to_pylist():
+                        if (row["domain"], row["id"], row["hash"]) in keys:
+                            yield row, side == "removed"
+
+
+def _files(edition: OpenEdition) -> Iterator[tuple[Path, str]]:
+    for side in ("kept", "removed"):
+        for shard in edition.manifest.shards:
+            yield edition.shard(shard.name, side), side
+
+
+def _read(path: Path) -> Iterator[pa.Table]:
+    """A table of what names a document for each row group."""
+    try:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, columns=["domain", "id", "hash", "text_hash"], use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path}: damaged ({str(error).splitlines()[0]}); restore it from a copy") from None
+
+
+def _begin(row: dict[str, Any]) -> DocumentStory:
+    said = {name: row[name] for name in ("id", "domain", "source", "licence", "retrieved", "group")}
+    return DocumentStory(**said, hash=row["hash"].hex(), extra=json.loads(row["extra"]))
+
+
+def _chapter(edition: OpenEdition, row: dict[str, Any], removed: bool, before: list[Chapter]) -> Chapter:
+    step, size = edition.manifest.step, len(row["text"].encode())
+    if removed:
+        return Chapter(edition.id, step, "removed", (row["removed_by"],), row["detail"], size, row["text"])
+    if not before:
+        return Chapter(edition.id, step, "added", (), "", size, row["text"])
+    if row["text"] == before[-1].text:
+        return Chapter(edition.id, step, "kept", (), "", size, row["text"])
+    entry = row["steps"][-1].removeprefix(f"{step}: ")
+    rules, _, detail = entry.partition(" (")
+    return Chapter(edition.id, step, "changed", tuple(rules.split(", ")), detail.removesuffix(")"), size, row["text"])
