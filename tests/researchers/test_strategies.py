@@ -128,7 +128,7 @@ def test_random_moves_cover_the_space() -> None:
     now = view(config(start=Recipe.model_validate(start), ladder=LADDER[1:]), domain_tokens=FEW)
     touched = {
         ".".join(key.split(".")[:2])
-        for seed in range(80)
+        for seed in range(120)
         for each in RandomSearch().propose(now.model_copy(update={"seed": seed}), 4)
         for key in each.change
     }

@@ -9,6 +9,8 @@ import json
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from assay.campaign.history import Campaign
 from assay.campaign.lab import Lab
 from assay.campaign.lock import controlling
 from assay.campaign.observe import registration, view_of
+from assay.campaign.selections import SELECTED, in_a_line, select
 from assay.campaign.spending import Purse, check_enough, check_limits, core_usd, remaining
 from assay.campaign.vault import ASKED, SealedVault, Vault
 from assay.campaign.watch import Snapshot, Watcher
@@ -32,7 +35,7 @@ from assay.spec.errors import UserError
 from assay.spec.lab import LabConfig
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import Executor, OutOfMoney, ResearcherUnavailable
-from assay.spec.recipe import in_words
+from assay.spec.recipe import SELECTING, Recipe, changed, in_words
 from assay.spec.run import Outcome
 from assay.spec.user import user_name
 from assay.store.ledger import Entry, append
@@ -292,6 +295,10 @@ class Controller:
 
     def _start_runs(self) -> None:
         needs = self.campaign.decider.needs()
+        for need in needs:
+            if self._refusal(need.key):
+                break
+            self._select(self.campaign.recipes[need.key.recipe])
         allowed: list[Need] = []
         with self.lab.store.transaction() as connection:
             for need in needs:
@@ -312,8 +319,37 @@ class Controller:
     def _refusal(self, key: Key) -> str | None:
         return self.purse.refusal(self.campaign, key, time.monotonic() - self.started, self._usd())
 
+    def _select(self, recipe: Recipe) -> bool:
+        """Have the training text that a recipe selects, and what it cost in the ledger; whether that is news.
+
+        It takes of the session's time as runs do.
+        """
+        selection = recipe.data.selection()
+        if not selection or selection in self.campaign.selections:
+            return False
+        self.watcher.tick(self._snapshot("selecting training text"))
+        with self._interruptible():
+            selected = select(self.lab, recipe)
+        self._core_seconds += selected.seconds
+        with self.lab.store.transaction() as connection:
+            self._append(connection, SELECTED, selected.model_dump(mode="json"))
+        self.watcher.say(f"Selected training text: {in_a_line(selected)}.")
+        return True
+
+    def _select_for(self, proposal: Proposal) -> bool:
+        """The same for the candidate of a proposal, so that what cannot be trained on is never registered."""
+        champion = self.campaign.recipes[self.campaign.decider.champion]
+        if not any(key in SELECTING for key in proposal.change):
+            return False
+        view = view_of(self.campaign, self.manifest)
+        return admissible(view, proposal) is None and self._select(changed(champion, proposal.change))
+
     def _submit(self, need: Need) -> None:
         run = self.campaign.run_of(need.key)
+        known = self.campaign.selections.get(run.recipe.data.selection())
+        if known is not None and known.refusal:  # the start recipe's own, or a champion's under another search space
+            self._finished[run.hash] = Outcome(status="failed", message=known.refusal)
+            return
         stop = self.campaign.stop_step(need.key) if need.half else None
         self.executor.submit(self.lab.order(run, self.manifest.vocab, stop), self.lab.run_dir(run.hash))
 
@@ -332,12 +368,14 @@ class Controller:
         if decider.retests:
             old = decider.retests[0]
             proposal = self.campaign.registered[old.number].proposal
+            self._select_for(proposal)
             with self.lab.store.transaction() as connection:
                 refusal = self._take_proposal(connection, proposal, retest_of=old.number)
             self._announce_proposals(number, f"a retest of #{old.number}", refusal)
             return True
         if retuned := self.campaign.retuned_proposal():
             lost, proposal = retuned
+            self._select_for(proposal)
             with self.lab.store.transaction() as connection:
                 refusal = self._take_proposal(connection, proposal, retune_of=lost)
             self._announce_proposals(number, f"the better tuning that #{lost} lost to", refusal)
@@ -345,6 +383,7 @@ class Controller:
         for letter in self.lab.store.letters():
             if letter.kind == "propose":
                 proposal = Proposal.model_validate_json(json.dumps(letter.body))
+                self._select_for(proposal)
                 with self.lab.store.transaction() as connection:
                     refusal = self._take_proposal(connection, proposal)
                     self.lab.store.answer(connection, letter.id, refusal or f"registered as {number}")
@@ -374,6 +413,9 @@ class Controller:
             if self._declined.get(name) == news:
                 continue
             proposals, number = self._propose(name, decider.vacancies), decider.next_number
+            while sum(map(self._select_for, proposals)) and name not in PAID:
+                # News that may make some of them void: none of these shall keep a good one waiting.
+                proposals = self._propose(name, decider.vacancies)
             # One transaction: a controller that died between two of them would ask again, and be told others.
             with self.lab.store.transaction() as connection:
                 for proposal in proposals:
@@ -406,13 +448,19 @@ class Controller:
 
     def _ask(self, name: str, n: int) -> list[Proposal]:
         researcher = create(name, self._research_config(), self._record, self.lab.store.usd_spent())
-        seconds = self.purse.budget.seconds
         view = self._view()
+        with self._interruptible():
+            return researcher.propose(view, n)
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """What may take minutes: signals act at once in it, and it ends when the session's time does."""
+        seconds = self.purse.budget.seconds
         try:
             self._asking = True
             self._check_interrupted()
             with alarm(None if seconds is None else self.started + seconds - time.monotonic()):
-                return researcher.propose(view, n)
+                yield
         except OutOfTime:
             raise Ending(f"the budget of {seconds:.0f} s is spent") from None
         finally:

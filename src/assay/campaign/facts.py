@@ -52,7 +52,7 @@ def proposal_row(campaign: Campaign, number: int) -> dict[str, Any]:
     registered, verdict = campaign.registered[number], campaign.verdicts.get(number)
     evidence = last_evidence(verdict)
     shown = evidence_facts(evidence) if evidence else {}
-    proposal = registered.proposal
+    proposal, cost = registered.proposal, campaign.data_cost(registered.candidate)
     return {
         "number": number,
         "time": campaign.times[number],
@@ -70,6 +70,7 @@ def proposal_row(campaign: Campaign, number: int) -> dict[str, Any]:
         "candidate": registered.candidate,
         "level": registered.level,
         "cost_flops": registered.cost_flops,
+        "data_cost": cost.model_dump(mode="json") if cost else None,
         "decision": verdict.decision if verdict else "under test",
         "decided_by": verdict.decided_by if verdict else None,
         "reasons": list(verdict.reasons) if verdict else [],
@@ -130,6 +131,7 @@ def generation_row(generation: Generation) -> dict[str, Any]:
         "vault": certificate.vault,
         "vault_reason": certificate.vault_reason,
         "self_reported": list(certificate.self_reported),
+        "data_cost": certificate.data_cost and certificate.data_cost.model_dump(mode="json"),
     }
 
 
@@ -200,6 +202,7 @@ def facts(lab: Lab) -> dict[str, Any]:
             "flops": sum(row["flops"] for row in every_row),
             "core_seconds": sum(row["seconds"] for row in every_row),
             "usd_compute": sum(row["seconds"] for row in every_row) / 3600 * lab.config.costs.usd_per_core_hour,
+            "data_seconds": sum(selected.seconds for selected in campaign.selections.values()),
             "usd_models": lab.store.usd_spent(),
             "model_requests": len(lab.store.exchanges()),
         },

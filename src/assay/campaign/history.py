@@ -9,11 +9,13 @@ from typing import Any
 from assay.campaign import audit, retune
 from assay.campaign.decide import RULES, Closing, Decider, Key, Need, Result, Test, Variant
 from assay.campaign.verdicts import agrees, build_certificate, build_verdict, recomputed
+from assay.corpus.mixtures.apply import readings
 from assay.evidence.noise import pooled_deviation
 from assay.evidence.sequential import moments
 from assay.governance.gates import apply_gates
 from assay.spec.base import canonical_json, sha256_text
 from assay.spec.calibration import Calibration
+from assay.spec.data_cost import DataCost, Selected
 from assay.spec.errors import UserError
 from assay.spec.external import External
 from assay.spec.lab import LabConfig
@@ -87,6 +89,7 @@ class Campaign:
         self.core_seconds_in_session = 0.0
         self.flops_spent = 0.0
         self.core_seconds = 0.0
+        self.selections: dict[str, Selected] = {}
         self.refusals: list[dict[str, Any]] = []
         self.last_time = ""
 
@@ -159,6 +162,8 @@ class Campaign:
             case "calibration":
                 self.calibration = Calibration.model_validate_json(canonical_json(body["calibration"]))
                 self._reckon_with_calibration()
+            case "selection":
+                self.take_selection(Selected.model_validate_json(canonical_json(body)))
             case "alarm":
                 if body["number"] != self.alarm:
                     raise ValueError(f"no placebo {body['number']} has passed")
@@ -297,6 +302,24 @@ class Campaign:
             self._close(closing)
         return closings
 
+    def take_selection(self, selected: Selected) -> None:
+        """Note what a selection of training text cost; the time counts in the session as that of runs does."""
+        self.selections[selected.selection] = selected
+        self.core_seconds_in_session += selected.seconds
+        self.core_seconds += selected.seconds
+
+    def data_cost(self, recipe: str) -> DataCost | None:
+        """What the text that a recipe selects cost, with how often runs repeat it; None where it trains on all."""
+        data = self.recipes[recipe].data
+        known = self.selections.get(data.selection())
+        if known is None or known.cost is None:
+            return None
+        epochs: dict[str, float] = {}
+        for scale in self.config.ladder:
+            tokens = shape_at(self.recipes[recipe], scale, self.vocab).tokens
+            epochs[scale.name] = max(read.epochs for read in readings(data, known.cost.tokens, tokens).values())
+        return known.cost.model_copy(update={"epochs": epochs})
+
     def cancel(self, number: int, reason: str) -> list[Need]:
         test = self.decider.test(number)
         dropped = self.decider.cancel(test, reason)
@@ -390,7 +413,12 @@ class Campaign:
 
     def trials(self) -> tuple[Trial, ...]:
         return tuple(
-            Trial(registered=r, recipe=self.recipes[r.candidate], verdict=self.verdicts.get(number))
+            Trial(
+                registered=r,
+                recipe=self.recipes[r.candidate],
+                verdict=self.verdicts.get(number),
+                data_cost=self.data_cost(r.candidate),
+            )
             for number, r in self.registered.items()
         )
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from assay.corpus.manifest import Manifest, check_size, open_corpus
 from assay.corpus.sealed import open_sealed
+from assay.corpus.views.selection import steps_of
+from assay.corpus.views.view import make_view
 from assay.execution.confinement import UNCONFINED, Confinement, find_confinement
 from assay.spec.errors import UserError
 from assay.spec.external import External, check_search, check_told, read_external
@@ -60,6 +62,15 @@ class Lab:
 
     def corpus(self) -> Manifest:
         return open_corpus(self.corpus_dir)
+
+    def text_dir(self, recipe: Recipe) -> Path:
+        """The corpus folder that a recipe trains on: the corpus, or the view that it selects, made if need be.
+
+        Raises:
+            UserError: nothing can be trained on what it selects.
+        """
+        steps = steps_of(recipe.data)
+        return make_view(self.corpus_dir, steps) if steps else self.corpus_dir
 
     @property
     def vault_dir(self) -> Path:
@@ -124,8 +135,8 @@ class Lab:
             steps = self.external.plan(run.recipe, run.scale, vocab).steps
             stop_at_step = max(1, steps * stop_at_step // shape_at(run.recipe, run.scale, vocab).steps)
         return RunOrder(
-            run=run, run_hash=run.hash, corpus_dir=str(self.corpus_dir), vocab=vocab, stop_at_step=stop_at_step,
-            command=execution.command, external=self.external, hardware=execution.hardware,
+            run=run, run_hash=run.hash, corpus_dir=str(self.text_dir(run.recipe)), vocab=vocab,
+            stop_at_step=stop_at_step, command=execution.command, external=self.external, hardware=execution.hardware,
             checkpoint_seconds=execution.checkpoints.seconds, checkpoint_keep=execution.checkpoints.keep,
             milestone_steps=execution.checkpoints.milestone_steps,
         )  # fmt: skip

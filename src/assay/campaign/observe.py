@@ -31,6 +31,7 @@ def view_of(campaign: Campaign, manifest: Manifest, budget_left: str = "") -> Vi
         champion_score=_mean([o.score for o in outcomes if o.score is not None]),
         champion_domains={d: _mean([o.domains[d] for o in outcomes]) or 0.0 for d in domains} if outcomes else {},
         domain_tokens=manifest.train_tokens(),
+        selections=campaign.selections,
         flops_spent=campaign.flops_spent,
         budget_left=budget_left,
         seed=int(sha256_text(f"{campaign.config.seed}/{number}")[:8], 16),

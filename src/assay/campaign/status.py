@@ -40,6 +40,7 @@ def status_of(folder: Path) -> dict[str, Any]:
     champion = promotions[-1] if promotions else config.start.hash
     calibrations = [e.body["calibration"] for e in entries if e.kind == "calibration"]
     found = Calibration.parse(calibrations[-1], "the calibration") if calibrations else None
+    selections = [e.body for e in entries if e.kind == "selection"]
     return {
         "lab": config.name,
         "controller": running,
@@ -63,6 +64,7 @@ def status_of(folder: Path) -> dict[str, Any]:
         "runs": dict(Counter(row["status"] for row in rows)),
         "flops": sum(row["flops"] for row in rows),
         "core_seconds": sum(row["seconds"] for row in rows),
+        "data_work": {"selections": len(selections), "core_seconds": sum(s["seconds"] for s in selections)},
         "usd": store.usd_spent(),
         "noise": None
         if found is None

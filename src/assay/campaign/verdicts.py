@@ -149,6 +149,7 @@ def build_certificate(campaign: Campaign, test: Test) -> Certificate:
         vault="confirmed" if answer is not None and not answer.advisory else "advisory",
         vault_reason=why,
         self_reported=told,
+        data_cost=campaign.data_cost(test.candidate),
         preliminary=sum(m.value is not None for m in single) < 3,
     )
 

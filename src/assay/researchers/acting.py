@@ -54,6 +54,8 @@ ACTS_ONLY_WITH: dict[str, tuple[Condition, ...]] = {
         Condition("data.mixture_rule", lambda recipe: not _by_size(recipe), "domains differ in epochs"),
     ),
     "data.temperature": (_one_of("data.mixture_rule", "temperature"),),
+    "data.filter_limit": (_one_of("data.filters", "gopher", "c4", "fineweb", "all"),),
+    "data.dedup_similarity": (_one_of("data.dedup", "minhash"),),
     **{f"{stage}.mixture": (_above(f"{stage}.share", 0),) for stage in STAGES},
 }
 

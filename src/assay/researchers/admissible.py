@@ -9,7 +9,7 @@ from assay.spec.errors import UserError
 from assay.spec.packing import check_packable
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import View
-from assay.spec.recipe import Change, Recipe, changed, difference
+from assay.spec.recipe import SELECTING, Change, Recipe, changed, difference
 from assay.spec.scale import shape_at
 from assay.spec.search import check_change
 
@@ -28,6 +28,7 @@ def admissible(view: View, proposal: Proposal) -> str | None:
         _check_mixture(proposal.change, candidate, view)
         check_packable(candidate, view.config.execution.hardware)
         _check_limits(candidate, view)
+        _check_selection(candidate, view)
         _check_realised(candidate, view)
     except UserError as error:
         return str(error)
@@ -74,6 +75,8 @@ SIZES = {"model.width_ratio", "model.depth_ratio", "model.mlp_ratio", "transfer"
 def _check_realised(candidate: Recipe, view: View) -> None:
     """Sizes are rounded, and limits need not be reached: runs may come out the same, and show no difference."""
     changes = difference(view.champion, candidate)
+    if changes and set(changes) <= set(SELECTING) and _content(candidate, view) == _content(view.champion, view):
+        raise UserError("the change changes nothing: it selects the same texts of the corpus as the champion does")
     for scale in view.config.ladder[:2]:
         shape = shape_at(candidate, scale, view.vocab)
         if changes and set(changes) <= SIZES and shape == shape_at(view.champion, scale, view.vocab):
@@ -84,6 +87,21 @@ def _check_realised(candidate: Recipe, view: View) -> None:
             )
             if _alike(new, old):
                 raise UserError(f"the change changes nothing at scale '{scale.name}': the mixture is the same there")
+
+
+def _check_selection(candidate: Recipe, view: View) -> None:
+    known = view.selections.get(candidate.data.selection())
+    if known is not None and known.refusal:
+        raise UserError(known.refusal)
+
+
+def _content(recipe: Recipe, view: View) -> str:
+    """Hash of the texts that a recipe selects, or something of its own where that is not known yet."""
+    selection = recipe.data.selection()
+    if not selection:
+        return ""
+    known = view.selections.get(selection)
+    return known.cost.content if known and known.cost else selection
 
 
 def _alike(new: Sequence[Part], old: Sequence[Part]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from assay.researchers.acting import of_mixing
 from assay.spec.proposal import Kind, Prediction
 from assay.spec.protocols import View
-from assay.spec.recipe import Change, flatten
+from assay.spec.recipe import SELECTING, Change, flatten
 from assay.spec.verdict import Verdict
 
 # Before any result of its kind: most changes to a working recipe do nothing or harm, a few help. Worth this many
@@ -68,6 +68,8 @@ def _kind_of_key(key: str) -> Kind:
         return "shape" if leaf in SHAPE else "architecture"
     if section == "transfer":
         return "shape"
+    if key in SELECTING:
+        return "dedup" if leaf.startswith("dedup") else "filter"
     return "mixture" if of_mixing(key) else "data"
 
 

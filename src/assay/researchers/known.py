@@ -167,6 +167,20 @@ KNOWN = (
         ),
     ),
     Row(
+        "Near duplicates spend compute on text that was read already, and are learned by heart.",
+        "dedup",
+        {"data.dedup": to("minhash")},
+        (0.1, -0.8, 1.5),
+        ("Lee et al. 2022, Deduplicating Training Data Makes Language Models Better",),
+    ),
+    Row(
+        "Rules on repetition and on words drop documents that teach little, such as menus, lists and debris.",
+        "filter",
+        {"data.filters": to("gopher")},
+        (0.1, -1.0, 1.5),
+        ("Rae et al. 2021, Scaling Language Models: Methods, Analysis & Insights from Training Gopher (appendix A)",),
+    ),
+    Row(
         "Separate input and output embeddings cost few parameters at a small vocabulary and free both from a "
         "compromise.",
         "architecture",
@@ -380,6 +394,20 @@ KNOWN = (
         {"transfer": to("mup")},
         (0.0, -2.0, 2.0),
         ("Yang et al. 2022, Tensor Programs V: Tuning Large Neural Networks via Zero-Shot Hyperparameter Transfer",),
+    ),
+    Row(
+        "FineWeb's rules on short lines, repeated lines and missing full stops raise the quality of web text further.",
+        "filter",
+        {"data.filters": to("fineweb")},
+        (0.0, -1.0, 1.0),
+        ("Penedo et al. 2024, The FineWeb Datasets: Decanting the Web for the Finest Text Data at Scale",),
+    ),
+    Row(
+        "Long passages that stand in many documents are learned by heart; dropping all but one frees compute.",
+        "dedup",
+        {"data.dedup": to("passages")},
+        (0.0, -1.0, 1.0),
+        ("Lee et al. 2022, Deduplicating Training Data Makes Language Models Better (ExactSubstr)",),
     ),
     Row(
         "RMSNorm leaves out LayerNorm's centring, which contributes little.",

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator, model_validator
 from assay.spec.base import Frozen
 from assay.spec.errors import UserError
 from assay.spec.expressions import as_text, names_in, names_of, texts_in, value_of
-from assay.spec.recipe import Recipe, flatten
+from assay.spec.recipe import SELECTING, Recipe, flatten
 from assay.spec.scale import Scale, shape_at
 from assay.spec.search import Range, Scalar, Space
 
@@ -47,10 +47,11 @@ FACTS = SIZES | {
     "checkpoint_dir": "folder for weights; `assay gc` may free it",
     "scratch_dir": "folder that is deleted once the run has ended",
 }
-#: Recipe keys that act through sizes.
+#: Recipe keys that act through sizes, or through the text that there is to train on.
 ACTS_THROUGH = {
     "model.width_ratio": "width", "model.depth_ratio": "depth", "model.head_dim": "heads",
     "model.query_heads_per_kv": "kv_heads", "model.mlp_ratio": "mlp_hidden",
+    **dict.fromkeys(SELECTING, "corpus_dir"),
 }  # fmt: skip
 RECIPE_KEYS = tuple(flatten(Recipe().model_dump(mode="json")))
 KNOWN = {*RECIPE_KEYS, *FACTS}

@@ -12,7 +12,9 @@ PLACEBO = "lab:placebo"
 #: Author of proposals that make a champion's better learning rate its own, once tuning has found one.
 RETUNE = "strategy:retune"
 
-Kind = Literal["optimiser", "schedule", "architecture", "shape", "data", "mixture", "mixed", "placebo"]
+Kind = Literal[
+    "optimiser", "schedule", "architecture", "shape", "data", "mixture", "filter", "dedup", "mixed", "placebo"
+]
 
 
 class Prediction(Frozen):

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from pydantic import Field
 
 from assay.spec.base import Frozen
+from assay.spec.data_cost import DataCost, Selected
 from assay.spec.external import External
 from assay.spec.lab import LabConfig
 from assay.spec.proposal import Proposal, Registered
@@ -21,6 +22,7 @@ class Trial(Frozen):
     registered: Registered
     recipe: Recipe = Field(description="the candidate")
     verdict: Verdict | None = None
+    data_cost: DataCost | None = Field(default=None, description="of the training text that the candidate selects")
 
 
 class View(Frozen):
@@ -40,6 +42,9 @@ class View(Frozen):
     domain_tokens: dict[str, int] = Field(default={}, description="training tokens by domain")
     vocab: int = Field(default=257, gt=0, description="entries of the corpus's vocabulary, for the size of a model")
     external: External | None = Field(default=None, description="the trainer, if it is another program")
+    selections: dict[str, Selected] = Field(
+        default={}, description="by the fields that select training text, what is known of it"
+    )
     flops_spent: float = 0.0
     budget_left: str = Field(default="", description="what may still be spent, in words")
     seed: int = Field(default=0, description="the only source of randomness; differs from call to call")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
-from assay.spec.base import Frozen, explain
+from assay.spec.base import Frozen, canonical_json, explain
 from assay.spec.combinations import check_combination
 from assay.spec.errors import UserError
 from assay.spec.registry import names
@@ -238,6 +238,24 @@ class Data(Frozen):
         le=MOST_RATIO,
         description="how strongly domains whose loss still falls fast are drawn more often, online; 0: not at all",
     )
+    filters: Literal["none", "gopher", "c4", "fineweb", "all"] = Field(
+        default="none", description="which rules on quality the training documents must pass; held-out text stays"
+    )
+    filter_limit: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="largest share of a domain that one rule may remove, or its threshold is relaxed there; 1: as "
+        "published",
+    )
+    dedup: Literal["exact", "normalised", "minhash", "lines", "paragraphs", "passages"] = Field(
+        default="exact",
+        description="which copies are dropped from the training documents; exact: as the corpus was built; normalised: "
+        "but for case, punctuation and space; minhash: near duplicates too; the others: repeated parts of documents",
+    )
+    dedup_similarity: float = Field(
+        default=0.7, gt=0, lt=1, description="Jaccard similarity of word 5-grams from which minhash drops a document"
+    )
     context: int = Field(default=64, gt=0, le=MOST, description="tokens a sequence")
     batch: int = Field(default=12, gt=0, le=MOST, description="sequences a step")
     batch_warmup: float = Field(
@@ -256,6 +274,17 @@ class Data(Frozen):
     @classmethod
     def _rule(cls, value: str) -> str:
         return _known("mixture_rule", value)
+
+    def selection(self) -> str:
+        """The fields that select training text, as far as they act, as canonical JSON; '': all of the corpus."""
+        found: dict[str, Any] = {}
+        if self.filters != "none":
+            found |= {"filters": self.filters, "filter_limit": self.filter_limit}
+        if self.dedup != "exact":
+            found["dedup"] = self.dedup
+        if self.dedup == "minhash":
+            found["dedup_similarity"] = self.dedup_similarity
+        return canonical_json(found) if found else ""
 
     def by_domain(self) -> dict[str, dict[str, float]]:
         """What is given by domain, by dotted key."""
@@ -303,6 +332,10 @@ MIXING = (
 )  # fmt: skip
 
 
+#: Fields that select training text.
+SELECTING = ("data.filters", "data.filter_limit", "data.dedup", "data.dedup_similarity")
+
+
 def is_mixture(key: str) -> bool:
     """Whether a dotted key holds sampling weights, which belong together and stay one value."""
     return key.rpartition(".")[2] == "mixture"
@@ -310,7 +343,8 @@ def is_mixture(key: str) -> bool:
 
 def redraws(change: Change) -> bool:
     """Whether a change makes a run read other text, so that its training loss does not compare with other runs'."""
-    return any(is_mixture(key) or key in MIXING or key in ("data.packing", "data.document_mask") for key in change)
+    drawing = (*MIXING, *SELECTING, "data.packing", "data.document_mask")
+    return any(is_mixture(key) or key in drawing for key in change)
 
 
 def flatten(nested: dict[str, Any]) -> Change:

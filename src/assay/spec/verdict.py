@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from assay.spec.base import Frozen
+from assay.spec.data_cost import DataCost
 from assay.spec.proposal import Registered
 
 Decision = Literal["supported", "refuted", "inconclusive"]
@@ -144,6 +145,7 @@ class Certificate(Frozen):
     self_reported: tuple[str, ...] = Field(
         default=(), description="what external trainers said of these runs themselves"
     )
+    data_cost: DataCost | None = Field(default=None, description="of the training text that the champion selects")
     preliminary: bool = Field(description="true below three scales inside the measured range")
 
 

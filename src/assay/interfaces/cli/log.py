@@ -77,6 +77,14 @@ def line(kind: str, body: dict[str, Any]) -> str:
             return f"generation {body['number']}: recipe {body['recipe']} is the champion{sealed}"
         case "refused":
             return f"refused a proposal of {body['proposal']['author']}: {body['reason']}"
+        case "selection":
+            cost = body["cost"]
+            if cost is None:
+                return f"no run can train on {body['selection']}: {body['refusal']}"
+            return (
+                f"selected {body['selection']}: {cost['removed']['documents']:,} documents "
+                f"({cost['removed']['tokens']:,} tokens) less, {cost['cpu_seconds']:.1f} s of one core"
+            )
         case "cancel":
             return f"#{body['number']}: {body['reason']}"
         case "session":

@@ -1,6 +1,6 @@
 """`assay status`."""
 
-from assay.interfaces.cli.shared import Json, LabArgument, find_lab, print_json
+from assay.interfaces.cli.shared import Json, LabArgument, count, find_lab, print_json
 from assay.spec.recipe import in_words
 
 
@@ -32,6 +32,10 @@ def status(lab: LabArgument = None, *, json: Json = False) -> None:
     print(f"  runs        {', '.join(f'{n} {name}' for name, n in facts['runs'].items()) or 'none yet'}")
     minutes = facts["core_seconds"] / 60
     print(f"  spent       {facts['flops']:.3g} FLOPs, {minutes:.1f} core minutes, {facts['usd']:.2f} USD for models")
+    if facts["data_work"]["selections"]:
+        work = facts["data_work"]
+        made = count(work["selections"], "selection")
+        print(f"  data work   {made} of training text, {work['core_seconds']:.1f} s of one core")
     if facts["noise"]:
         known = facts["noise"]
         print(f"  noise       calibrated at '{known['scale']}' by {known['runs']} runs. {known['stale']}".rstrip())

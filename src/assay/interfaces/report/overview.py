@@ -324,6 +324,7 @@ def _certificate(g: dict[str, Any], proposal: dict[str, Any]) -> Html:
                 ("registered", wording.time(g["time"])),
                 ("sealed set", g["vault"] + (f": {g['vault_reason']}" if g["vault_reason"] else "")),
                 ("by the trainer’s own account", ", ".join(g["self_reported"]) or "nothing"),
+                *([("data work", wording.data_cost(g["data_cost"]))] if g.get("data_cost") else []),
                 *stages,
             ]
         ),

@@ -107,6 +107,20 @@ def size(count: float) -> str:
     return f"{count:.0f} B"
 
 
+def data_cost(cost: Mapping[str, Any]) -> str:
+    """What selecting training text took, took away and leads to: `1.2 s of one core; 312 documents less …`."""
+    removed, left = cost["removed"], cost["left"]
+    share = removed["bytes"] / max(1, removed["bytes"] + left["bytes"])
+    rules = sorted(cost["rules"].items(), key=lambda item: -item[1])
+    by = f" (most by {', '.join(f'{rule}: {count:,}' for rule, count in rules[:3])})" if rules else ""
+    said = (
+        f"{cost['cpu_seconds']:.1f} s of one core; {plural(removed['documents'], 'document')} less{by}, "
+        f"{size(removed['bytes'])} less ({100 * share:.1f}%), {removed['tokens']:,} tokens less"
+    )
+    epochs = ", ".join(f"{value:.2f} at {scale}" for scale, value in cost["epochs"].items())
+    return said + (f"; what is left is read up to this often: {epochs}" if epochs else "")
+
+
 def money(usd: float) -> str:
     return f"${usd:,.2f}"
 

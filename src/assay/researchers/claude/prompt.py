@@ -143,6 +143,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "verdict": verdict.decision if verdict else "under test",
         "reasons": [reason[:LONGEST_TEXT] for reason in verdict.reasons] if verdict else [],
         "measured": [_measured(evidence) for evidence in verdict.evidence] if verdict else [],
+        **({"data_cost": trial.data_cost.model_dump(mode="json")} if trial.data_cost else {}),
     }
 
 

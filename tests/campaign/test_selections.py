@@ -1,0 +1,176 @@
+"""Proposals that select training text: it is made before they are registered, paid for, told of; replay needs none."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.campaign import lab as labs
+from assay.campaign.facts import facts
+from assay.campaign.lab import Lab
+from assay.campaign.status import status_of
+from assay.corpus.manifest import open_corpus
+from assay.corpus.steps.step import Batch, Judged, Step
+from assay.interfaces.report.wording import data_cost
+from assay.spec.recipe import Data, Recipe
+from assay.spec.run import RunOrder
+from tests.campaign import helpers
+from tests.campaign.conftest import MakeLab
+from tests.campaign.helpers import of_kind, proposal, session, simulate, simulated
+
+SEARCH = helpers.SEARCH | {"data.filters": ["none", "gopher", "c4", "all"], "data.dedup": ["exact", "normalised"]}
+
+
+class Toy:
+    """Removes the last of every so many documents."""
+
+    name = "toy"
+    rounds = 0
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+
+    def parameters(self) -> dict[str, Any]:
+        return {"every": self.every}
+
+    def apply(self, batch: Batch, plan: Any) -> Judged:  # noqa: ARG002
+        numbers = range(batch.first, batch.first + len(batch))
+        return Judged({place: "toy.every" for place, number in enumerate(numbers) if (number + 1) % self.every == 0})
+
+    def report(self, plan: Any) -> dict[str, Any]:  # noqa: ARG002
+        return {}
+
+
+@pytest.fixture(autouse=True)
+def _toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gopher takes every fourth document, c4 all, and `all` and dedup none."""
+    toys = {"gopher": 4, "c4": 1, "all": 10**9}
+
+    def steps_of(data: Data) -> Sequence[Step]:
+        every = toys.get(data.filters, 10**9)
+        return (Toy(every),) if data.selection() else ()  # type: ignore[return-value]
+
+    monkeypatch.setattr(labs, "steps_of", steps_of)
+    monkeypatch.setitem(helpers.EFFECTS, ("data.filters", "gopher"), 5.0)
+
+
+def asked(lab: MakeLab, *changes: dict[str, Any]) -> Lab:
+    made = lab(researchers={"use": ["known"]}, search=SEARCH, execution={"in_flight": 1})
+    for change in changes:
+        made.store.post("propose", proposal(change, kind="filter"))
+    return made
+
+
+def test_a_promoted_selection_comes_with_what_it_cost(lab: MakeLab) -> None:
+    made = asked(lab, {"data.filters": "gopher"})
+    simulate(made, "40runs")
+    [selected] = of_kind(made, "selection")
+    cost = selected["cost"]
+    base = sum(domain.train.documents for domain in made.corpus().domains.values())
+    assert cost["removed"]["documents"] == base // 4 == cost["rules"]["toy.every"]
+    assert cost["left"]["documents"] + cost["removed"]["documents"] == base
+    promoted = of_kind(made, "promotion")[0]["certificate"]
+    assert promoted["registered"]["proposal"]["change"] == {"data.filters": "gopher"}
+    told = promoted["data_cost"]
+    assert told | {"epochs": {}} == cost
+    assert set(told["epochs"]) == {"one", "two", "three"}
+    found = facts(made)
+    assert found["proposals"][0]["data_cost"] == found["generations"][1]["data_cost"] == told
+    assert f"{cost['removed']['documents']} documents less" in data_cost(told)
+    assert status_of(made.folder)["data_work"] == {"selections": 1, "core_seconds": selected["seconds"]}
+    assert made.campaign().core_seconds >= selected["seconds"] > 0
+
+
+def test_runs_train_on_the_view_and_are_known_by_recipe_and_corpus(lab: MakeLab) -> None:
+    made = asked(lab, {"data.filters": "gopher"})
+    folders: dict[str, str] = {}
+
+    def outcome(order: RunOrder) -> Any:
+        folders[order.run.recipe.data.filters] = order.corpus_dir
+        assert order.run.corpus == made.config.corpus.id
+        return simulated(order)
+
+    simulate(made, "12runs", outcome)
+    assert folders["none"] == str(made.corpus_dir)
+    view = Path(folders["gopher"])
+    assert view.parent == made.corpus_dir / "views"
+    assert open_corpus(view).id == view.name == of_kind(made, "selection")[0]["cost"]["view"]
+
+
+def test_history_is_checked_without_the_views(lab: MakeLab) -> None:
+    made = asked(lab, {"data.filters": "gopher"})
+    simulate(made, "40runs")
+    before = made.campaign().generations
+    shutil.rmtree(made.corpus_dir / "views")
+    shutil.rmtree(made.corpus_dir / "annotations")
+    assert Lab(made.folder).campaign(check=True).generations == before
+    simulate(made, "6runs")  # and the campaign goes on
+    assert len(of_kind(made, "selection")) == 1
+
+
+def test_what_cannot_be_trained_on_or_changes_nothing_is_refused_before_it_costs_a_test(lab: MakeLab) -> None:
+    made = asked(lab, {"data.filters": "c4"}, {"data.filters": "all"}, {"data.dedup": "normalised"})
+    simulate(made, "12runs")
+    reasons = [body["reason"] for body in of_kind(made, "refused")]
+    assert len(reasons) == 3
+    assert "would be left with 0 bytes of training text" in reasons[0]
+    assert "selects the same texts of the corpus as the champion does" in reasons[1] == reasons[2]
+    changes = [body["registered"]["proposal"]["change"] for body in of_kind(made, "proposal")]
+    assert not any(key.startswith("data.f") for change in changes for key in change if change[key] != "gopher")
+
+
+def test_strategies_pass_over_what_they_learn_to_be_void(lab: MakeLab) -> None:
+    """`known` proposes data.filters = gopher and the like by itself, and is asked again once it is seen to be void."""
+    search = {
+        "data.filters": ["none", "c4"],
+        "data.dedup": ["exact", "minhash"],
+        "model.norm": ["rmsnorm", "layernorm"],
+    }
+    made = lab(researchers={"use": ["known"]}, execution={"in_flight": 1}, search=search)
+    simulate(made, "10runs")
+    changes = [body["registered"]["proposal"]["change"] for body in of_kind(made, "proposal")]
+    assert {"model.norm": "rmsnorm"} in changes
+    assert not any("data.dedup" in change for change in changes)
+
+
+def test_a_session_s_time_pays_for_selecting(lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = asked(lab, {"data.filters": "gopher"})
+
+    def forever(*_: Any) -> None:
+        import time
+
+        while True:
+            time.sleep(0.01)
+
+    monkeypatch.setattr(labs, "make_view", forever)
+    assert "the budget of 1 s is spent" in simulate(made, "1s")
+    assert of_kind(made, "selection") == []
+    monkeypatch.undo()
+
+
+def test_a_start_recipe_that_selects(lab: MakeLab) -> None:
+    start = helpers.START | {"data": helpers.START["data"] | {"filters": "gopher"}}
+    made = lab(start=start, search=SEARCH)
+    assert made.config.start.data.selection() == '{"filter_limit":0.05,"filters":"gopher"}'
+    simulate(made, "4runs")
+    assert len(of_kind(made, "selection")) == 1
+
+
+def test_a_real_run_trains_on_a_view(lab: MakeLab) -> None:
+    """The trainer and the evaluation need nothing but the folder."""
+    made = asked(lab, {"data.filters": "gopher"})
+    session(made, "2runs", made.executor(workers=1))
+    rows = {row["recipe"]: row for row in made.store.run_rows()}
+    assert {row["status"] for row in rows.values()} == {"finished"}
+    recipes = made.store.recipes()
+    assert {recipes[digest].data.filters for digest in rows} == {"none", "gopher"}
+    assert len({row["score"] for row in rows.values()}) == 2
+
+
+def test_selections_are_the_same_text_whatever_the_order_of_keys() -> None:
+    one = Recipe.model_validate({"data": {"dedup": "minhash", "filters": "gopher"}}).data
+    other = Recipe.model_validate({"data": {"filters": "gopher", "dedup": "minhash"}}).data
+    assert one.selection() == other.selection() != ""
+    assert Data(filter_limit=0.2, dedup_similarity=0.5).selection() == ""  # neither acts
