@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assay.corpus.licences.policy import check_licences
 from assay.corpus.manifest import Manifest, check_size, open_corpus
 from assay.corpus.sealed import open_sealed
 from assay.corpus.views.selection import steps_of
@@ -177,7 +178,7 @@ class Lab:
         return [self.config.start.hash, *promoted]
 
     def check(self) -> Manifest:
-        """Check what a campaign needs before anything is spent: corpus, ledger, ladder, mixture.
+        """Check what a campaign needs before anything is spent: corpus, licences, ledger, ladder, mixture.
 
         Raises:
             UserError: names what does not fit.
@@ -192,6 +193,7 @@ class Lab:
         if manifest.vault and open_sealed(self.vault_dir).commitment != manifest.vault:
             raise UserError(f"{self.vault_dir}: not what was sealed with this corpus; restore the folder from a copy")
         check_domains(self.config, manifest, self.folder / CONFIG)
+        check_licences(self.config.licences, self.corpus_dir, str(self.folder / CONFIG))
         check_size(manifest, most_tokens(self.config, manifest.vocab, self.external))
         return manifest
 

@@ -1,6 +1,7 @@
 """`lab.toml`: everything a person decides about a lab."""
 
 from itertools import pairwise
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -161,6 +162,21 @@ class CorpusSettings(Frozen):
         return weights
 
 
+class LicencePolicy(Frozen):
+    """Which licences training text may have. `*` stands for anything: `CC-BY-NC-*`."""
+
+    allow: tuple[str, ...] = Field(default=(), description="SPDX names; empty: all that are not denied")
+    deny: tuple[str, ...] = Field(default=(), description="SPDX names; they count before those allowed")
+    unknown: Literal["allow", "deny"] = Field(default="allow", description="text whose licence is missing or not known")
+
+    @field_validator("allow", "deny")
+    @classmethod
+    def _names(cls, found: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not name.strip() for name in found):
+            raise ValueError("a licence is named by a text that is not empty")
+        return found
+
+
 DEFAULT_LADDER = (
     Scale(name="small", width=64, depth=2, flops=2e11),
     Scale(name="medium", width=64, depth=4, flops=5e11),
@@ -276,6 +292,7 @@ class LabConfig(Frozen):
         default=(),
         description="evaluation files that no training text should hold, as paths from the lab's folder on",
     )
+    licences: LicencePolicy = LicencePolicy()
     limits: Limits = Limits()
     evidence: EvidenceSettings = EvidenceSettings()
     researchers: ResearcherSettings = ResearcherSettings()

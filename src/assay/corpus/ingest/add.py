@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -27,6 +27,7 @@ from assay.corpus.editions.rows import REMOVED, SCHEMA, RowsWriter, leaves
 from assay.corpus.ingest.journal import Finished, Journal
 from assay.corpus.ingest.locations import fingerprint, shards_of
 from assay.corpus.ingest.rows import rows_of
+from assay.corpus.licences.policy import Terms
 from assay.corpus.merkle import MerkleTree
 from assay.corpus.steps.account import Account
 from assay.corpus.steps.bare_batch import BarePiece
@@ -39,6 +40,7 @@ from assay.corpus.steps.tally import Tally, tally
 from assay.corpus.workfolder import sync
 from assay.spec.base import canonical_json, sha256_text
 from assay.spec.errors import UserError
+from assay.spec.lab import LicencePolicy
 
 SHARD_BYTES = 256 << 20
 STEP = "add"
@@ -53,12 +55,18 @@ class Intake:
         licence: of documents that name none; '': unknown.
         shards: into how many the new edition is cut; None: those there are, and one for each `SHARD_BYTES`.
         skip_bad: pass over what is no document, and count it.
+        policy: which licences documents may have.
     """
 
     sources: tuple[Source, ...]
     licence: str = ""
     shards: int | None = None
     skip_bad: bool = False
+    policy: LicencePolicy = field(default_factory=LicencePolicy)
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(self.licence, self.policy)
 
 
 def add(lab: Path, intake: Intake, *, workers: int = 1, progress: Progress | None = None) -> tuple[Account, str]:
@@ -76,12 +84,17 @@ def add(lab: Path, intake: Intake, *, workers: int = 1, progress: Progress | Non
         parent = newest_edition(lab) if has_text(lab) else None
         asked = {
             "parent": parent.id if parent else "", "licence": intake.licence, "skip_bad": intake.skip_bad,
+            "policy": intake.policy.model_dump(mode="json"),
             "sources": [[source.name, source.location] for source in intake.sources],
         }  # fmt: skip
         folder = lab / TEXT / f".add-{sha256_text(canonical_json(asked))[:16]}"
         journal = _journal(folder, {**asked, "files": fingerprint(files)})
         source = BareInput(
-            files, folder / "facts", skip_bad=intake.skip_bad, earlier=_earlier_keys(parent) if parent else ()
+            files,
+            folder / "facts",
+            skip_bad=intake.skip_bad,
+            earlier=_earlier_keys(parent) if parent else (),
+            terms=intake.terms,
         )
         try:
             account = _take_in(source, journal, folder, intake, workers, progress)
@@ -137,7 +150,7 @@ def _take_in(
     shards = _Shards(folder / "kept", journal)
     first = journal.finished[-1].pieces if journal.finished else 0
     pieces = (piece for piece in source.pieces() if piece.index >= first)
-    for index, done, table in ordered(partial(_rows, journal.retrieved, intake.licence), pieces, workers):
+    for index, done, table in ordered(partial(_rows, journal.retrieved, intake.terms), pieces, workers):
         shards.write(table, index + 1)
         report(done, source.size * source.passes, "reading")
     source.check()
@@ -149,8 +162,8 @@ def _take_in(
     return counts.account(STEP, source.bad, time.monotonic() - wall, cpu_seconds() - cpu)
 
 
-def _rows(retrieved: str, licence: str, piece: BarePiece) -> tuple[int, int, pa.Table]:
-    return piece.index, piece.done, rows_of(piece.load(), licence, retrieved)
+def _rows(retrieved: str, terms: Terms, piece: BarePiece) -> tuple[int, int, pa.Table]:
+    return piece.index, piece.done, rows_of(piece.load(), terms, retrieved)
 
 
 class _Shards:

@@ -4,18 +4,18 @@ import json
 
 import pyarrow as pa
 
-from assay.corpus.documents import UNKNOWN_LICENCE
 from assay.corpus.editions.rows import SCHEMA, text_hash
+from assay.corpus.licences.policy import Terms
 from assay.corpus.steps.bare_batch import BareBatch
 
 _OWN = frozenset(("text", "id", "source", "licence", "license", "retrieved", "group"))
 
 
-def rows_of(batch: BareBatch, licence: str, retrieved: str) -> pa.Table:
+def rows_of(batch: BareBatch, terms: Terms, retrieved: str) -> pa.Table:
     """Rows for a batch of records.
 
     Args:
-        licence: of those that name none.
+        terms: the licence of those that name none.
         retrieved: date of those that name none.
     """
     texts = batch.texts
@@ -25,7 +25,7 @@ def rows_of(batch: BareBatch, licence: str, retrieved: str) -> pa.Table:
         "domain": batch.column("domain"),
         "text": list(texts),
         "source": batch.column("source"),
-        "licence": [licence if licence and given == UNKNOWN_LICENCE else given for given in batch.column("licence")],
+        "licence": [terms.name(found) for found in batch.column("licence")],
         "retrieved": [date or retrieved for date in batch.column("retrieved")],
         "group": batch.column("group"),
         "hash": hashes,

@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from assay.corpus.bad import BadDocument
 from assay.corpus.documents import UNKNOWN_LICENCE, content_group, id_group
+from assay.corpus.licences.policy import Terms, refusals
 from assay.corpus.records import clean
 from assay.corpus.steps.facts import Facts, examine, load_line
 from assay.corpus.steps.lines import Lines
 from assay.corpus.steps.surveys import Surveys
 from assay.corpus.texts import Texts
+from assay.spec.lab import LicencePolicy
+
+REFUSED = "licence"
 
 
 class BareBatch:
@@ -100,6 +105,7 @@ class BarePiece:
         shard: place of its file among the files.
         first: number of its first document; of the line, as long as no line has been looked at.
         done: bytes of the input read so far.
+        terms: on which documents are taken.
     """
 
     index: int
@@ -112,11 +118,31 @@ class BarePiece:
     source: str
     facts: Surveys
     skip_bad: bool
+    terms: Terms
 
     def load(self) -> BareBatch:
         """The documents. The first time, the lines are checked and what was found is kept for later."""
         if self.facts.has(self.index):
             return BareBatch(self, Facts.of(self.facts.load(self.index)))
-        batch = BareBatch(self, None)
+        batch = self._licensed(BareBatch(self, None))
         self.facts.save(self.index, batch.facts.arrays())
         return batch
+
+    def _licensed(self, batch: BareBatch) -> BareBatch:
+        """The documents whose licences are not refused. Raises `BadDocument` if one is, unless it is passed over."""
+        if self.terms.policy == LicencePolicy():
+            return batch
+        refused = refusals(self.terms.policy, [self.terms.name(found) for found in batch.column("licence")])
+        if not refused:
+            return batch
+        if not self.skip_bad:
+            row, reason = next(iter(refused.items()))
+            where = self.lines.where(int(batch.bounds[2][row]))
+            raise BadDocument(
+                REFUSED,
+                f"{where}: [licences] in lab.toml refuses the document, since {reason}; leave it out, or "
+                f"say with --licence what it is under",
+            )
+        facts = batch.facts
+        lines = np.delete(np.arange(len(facts) + len(facts.bad)), facts.bad)[list(refused)]
+        return BareBatch(self, facts.without(np.array(list(refused)), lines, REFUSED))

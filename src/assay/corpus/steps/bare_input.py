@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from assay.corpus.bad import BadDocument
+from assay.corpus.licences.policy import Terms
 from assay.corpus.steps.bare_batch import BarePiece
 from assay.corpus.steps.bare_files import BareShard
 from assay.corpus.steps.facts import Facts
@@ -26,6 +27,7 @@ class BareInput:
         facts: folder for what the first look at each batch finds out.
         skip_bad: pass over what is no document, and count it.
         earlier: keys of documents to which these are added; then no id may come again at all.
+        terms: which licences documents may have; None: any.
 
     Attributes:
         shards: the files.
@@ -34,9 +36,15 @@ class BareInput:
     """
 
     def __init__(
-        self, shards: Sequence[BareShard], facts: Path, *, skip_bad: bool = False, earlier: Keys | None = None
+        self,
+        shards: Sequence[BareShard],
+        facts: Path,
+        *,
+        skip_bad: bool = False,
+        earlier: Keys | None = None,
+        terms: Terms | None = None,
     ) -> None:
-        self.shards, self._skip_bad, self._earlier = shards, skip_bad, earlier
+        self.shards, self._skip_bad, self._earlier, self._terms = shards, skip_bad, earlier, terms or Terms()
         self.size = sum(shard.size for shard in shards)
         self.bad: dict[str, int] = {}
         self.facts = Surveys(facts)
@@ -67,6 +75,7 @@ class BareInput:
                     shard.source,
                     self.facts,
                     self._skip_bad,
+                    self._terms,
                 )
                 first += len(lines) if known is None else len(known)
                 index += 1

@@ -38,6 +38,7 @@ def add(
     from assay.corpus.ingest.add import add as take_in
     from assay.interfaces.cli.corpus_account import print_account
     from assay.interfaces.cli.progress import corpus_progress
+    from assay.spec.lab import LabConfig
 
     lab, pairs = (None, words) if not words or "=" in words[0] else (Path(words[0]), words[1:])
     if not pairs:
@@ -49,8 +50,10 @@ def add(
             raise UserError(f"{text}: expected NAME=PATH, for example prose=./books")
         sources.append(Source(name, location))
     with corpus_progress(quiet=json) as progress:
-        intake = Intake(tuple(sources), licence, shards, skip_bad)
-        account, edition = take_in(find_lab(lab), intake, workers=workers, progress=progress)
+        folder = find_lab(lab)
+        policy = LabConfig.from_toml(folder / "lab.toml").licences
+        intake = Intake(tuple(sources), licence, shards, skip_bad, policy)
+        account, edition = take_in(folder, intake, workers=workers, progress=progress)
     if json:
         print_json({**account.model_dump(by_alias=True), "edition": edition})
         return

@@ -48,6 +48,7 @@ GROUPS = (
         ("clean", "corpus_clean:clean", "Remove documents and lines of poor quality, by thresholds of each domain."),
         ("dedup", "corpus_dedup:dedup", "Remove duplicate documents and repeated passages."),
         ("decontaminate", "corpus_decontaminate:decontaminate", "Take out text of evaluations."),
+        ("licences", "corpus_licences:licences", "Show the licences of text, and take out what is refused."),
         ("tokenize", "corpus_tokenize:tokenize", "Make a corpus to train on out of the newest text."),
         ("mix", "corpus_mix:mix", "Show what a mixture comes to at each scale, as recipe lines too."),
         ("show", "corpus_show:show", "Tell a document's whole story, with the reasons of each step."),

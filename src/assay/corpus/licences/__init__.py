@@ -1,0 +1,1 @@
+"""Licences of documents: their SPDX names, and what a lab's policy makes of them."""
