@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from assay.campaign.lab import Lab
-from assay.interfaces.report.page import POLICY, render, write_report
+from assay.interfaces.report.page import render, write_report
+from assay.interfaces.report.shell import POLICY
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no chromium or chrome is on PATH")

@@ -136,7 +136,8 @@ def names(texts: Texts, wanted: np.ndarray) -> dict[int, str]:
         folded = _FOLDED[data]
         second_F = np.concatenate((np.arange(len(starts)), np.flatnonzero(np.diff(owner_F[: len(starts)]) == 0) + 1))
         for feature in np.flatnonzero(table[bucket_F]).tolist():
-            word = int(second_F[feature])
-            start = starts[word - 1] if feature >= len(starts) else starts[word]
-            seen[int(bucket_F[feature])][b" ".join(folded[start : ends[word]].tobytes().split())] += 1
+            last_word = int(second_F[feature])
+            words = range(last_word - int(feature >= len(starts)), last_word + 1)
+            said = b" ".join(folded[starts[word] : ends[word]].tobytes() for word in words)
+            seen[int(bucket_F[feature])][said] += 1
     return {bucket: found.most_common(1)[0][0].decode(errors="replace") for bucket, found in seen.items() if found}

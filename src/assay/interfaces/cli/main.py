@@ -57,6 +57,12 @@ GROUPS = (
         ("train", "tokenizer:train", "Train a byte-level BPE on text."),
         ("compare", "tokenizer:compare", "Compare two tokenizers: vocabulary, compression, fertility."),
     )),
+    ("quality", "What good text is: labels, agreement, and a classifier of them.", (
+        ("label", "quality_label:label", "Grade a sample of documents, yourself or by Claude."),
+        ("agree", "quality:agree", "Say how far two labellers agree."),
+        ("train", "quality:train", "Distil labels, or text that you trust, into a classifier."),
+        ("report", "quality:report", "Show what a classifier prefers, and whether its chances are true."),
+    )),
     ("recipe", "Show and compare recipes.", (("show", "recipe:show", "Print a recipe as TOML."),
                                              ("diff", "recipe:diff", "Show the fields in which two recipes differ."))),
     ("trainer", "Programs that train in assay's place.", (
@@ -105,6 +111,7 @@ PAUSED = {
     "compare": "Paused. The same command goes on where it stopped.",
     "evaluate": "Interrupted. The same command goes on after the files that were finished.",
     "calibrate": "Paused. The same command goes on where it stopped.",
+    "quality": "Stopped; labels that were given are kept. The same command goes on.",
     "audit": "Paused. The same command goes on where it stopped.",
 }
 PACKAGE = "assay.interfaces.cli."

@@ -1,6 +1,5 @@
 """The report page: `render` draws it from facts, `write_report` puts it into the lab's folder."""
 
-from importlib import resources
 from pathlib import Path
 
 from assay.campaign.facts import facts as facts_of
@@ -10,18 +9,16 @@ from assay.interfaces.report.audit import audit
 from assay.interfaces.report.budget import budget
 from assay.interfaces.report.effects import domains, predictions, verdicts
 from assay.interfaces.report.glossary import glossary
-from assay.interfaces.report.html import Content, Html, element
+from assay.interfaces.report.html import Content, element
 from assay.interfaces.report.losses import loss_compute, training_curves
 from assay.interfaces.report.noise import noise
 from assay.interfaces.report.overview import generations, headline
 from assay.interfaces.report.parts import Facts, section
 from assay.interfaces.report.placebos import placebos
 from assay.interfaces.report.proposals import proposals
+from assay.interfaces.report.shell import document
 from assay.spec.errors import UserError
 from assay.training.files import replace_file
-
-#: The page asks for nothing and runs nothing; its style is the one inside it.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 CHARTS = (loss_compute, training_curves, verdicts, predictions, domains)
 
@@ -72,16 +69,6 @@ def render(facts: Facts) -> str:
     """The report as HTML text, from the facts of `assay.campaign.facts.facts` and nothing else."""
     lab, ledger = facts["lab"], facts["ledger"]
     title = f"{lab['name']}: assay report"
-    style = resources.files("assay.interfaces.report").joinpath("style.css").read_text(encoding="utf-8")
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", title),
-        element("style", Html(style)),
-    )
     state: Content = (
         "ledger intact"
         if ledger["intact"]
@@ -89,8 +76,8 @@ def render(facts: Facts) -> str:
     )
     shown = {name: text for name, text in _CONTENTS.items() if name != "noise" or facts.get("noise")}
     links = [element("a", text, href=f"#{identifier}") for identifier, text in shown.items()]
-    body = element(
-        "body",
+    return document(
+        title,
         element(
             "header",
             element("p", "assay report", class_="eyebrow"),
@@ -126,4 +113,3 @@ def render(facts: Facts) -> str:
             " gives the same facts as data.",
         ),
     )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
