@@ -64,6 +64,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "gopher_repetition": "assay.corpus.filters.gopher_repetition:GopherRepetition",
         "c4": "assay.corpus.filters.c4:C4",
         "fineweb": "assay.corpus.filters.fineweb:FineWeb",
+        "web_lines": "assay.corpus.filters.web_lines:WebLines",
     },
     "tokenizer": {  # from a name like `bpe:4096`, less what is before the colon
         "bytes": "assay.corpus.tokenizers.bytes:wanted",

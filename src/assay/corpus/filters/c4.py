@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from assay.corpus.filters.filter import Edit, Edited, Rule
-from assay.corpus.filters.kept_lines import keep_lines, line_sizes
+from assay.corpus.filters.kept_lines import holding, keep_lines, line_sizes
 from assay.corpus.filters.parsed import Parsed, Spans
 from assay.corpus.filters.sentences import sentences
 from assay.spec.base import Frozen
@@ -56,8 +56,14 @@ class C4(Frozen):
     def edit(self, parsed: Parsed, on: np.ndarray) -> Edited:
         lines = parsed.screen_lines
         faults = np.stack(self._faults(parsed, lines), axis=1)  # (lines, edits but the last)
-        switched = faults & on[lines.document][:, :-1]
-        return keep_lines(parsed, lines, switched, CITATION, on[:, -1])
+        kept = keep_lines(parsed, lines, faults & on[lines.document][:, :-1])
+        texts = dict(kept.texts)
+        cited = np.zeros((len(parsed), 1), np.int64)
+        for document in np.flatnonzero(on[:, -1] & (parsed.count(_citations(parsed)) > 0)).tolist():
+            text = texts.get(document, parsed.texts.bytes(document))
+            texts[document] = CITATION.sub(b"", text)
+            cited[document] = len(text) - len(texts[document])
+        return Edited(texts, np.hstack((kept.taken, cited)))
 
     def losses(self, parsed: Parsed) -> np.ndarray:
         lines = parsed.screen_lines
@@ -83,31 +89,24 @@ class C4(Frozen):
         for each in (1, 2, 3):
             dots &= parsed.data[np.maximum(last - each, 0)] == ord(".")
         finished[holds] = _ENDS[parsed.data[last - 1]] & ~dots
-        if b"[" in parsed.raw:
-            for line in self._cited(parsed, lines).tolist():
-                text = CITATION.sub(b"", parsed.raw[lines.start[line] : lines.end[line]].strip())
-                finished[line] = text.endswith(END) and not text.endswith(b"...")
-        lorem = self._holding(parsed, lines, b"lorem ipsum")
+        for line in np.unique(np.searchsorted(lines.start, _citations(parsed), "right") - 1).tolist():
+            text = CITATION.sub(b"", parsed.raw[lines.start[line] : lines.end[line]].strip())
+            finished[line] = text.endswith(END) and not text.endswith(b"...")
+        lorem = holding(parsed, lines, b"lorem ipsum")
         policy = np.zeros(len(lines), bool)
         cookies = b"cookie" in parsed.lower
         for phrase in POLICIES:
             if b"cookie" not in phrase or cookies:
-                policy |= self._holding(parsed, lines, phrase)
+                policy |= holding(parsed, lines, phrase)
         curly = np.zeros(len(lines), bool)
         curly[np.searchsorted(lines.start, np.flatnonzero(parsed.data == ord("{")), "right") - 1] = True
         # A line with what removes the whole document stays for that to be seen.
-        javascript = self._holding(parsed, lines, b"javascript") & ~lorem
+        javascript = holding(parsed, lines, b"javascript") & ~lorem
         return [long_word, ~finished, count < self.fewest_words, javascript, policy & ~lorem & ~curly]
 
-    @staticmethod
-    def _holding(parsed: Parsed, lines: Spans, needle: bytes) -> np.ndarray:
-        """(lines,) bool: the line holds a phrase, in any case."""
-        found = np.zeros(len(lines), bool)
-        found[np.searchsorted(lines.start, parsed.find(parsed.lower, needle), "right") - 1] = True
-        return found
 
-    @staticmethod
-    def _cited(parsed: Parsed, lines: Spans) -> np.ndarray:
-        """Lines with a citation in them."""
-        places = np.array([match.start() for match in CITATION.finditer(parsed.raw)], np.int64)
-        return np.unique(np.searchsorted(lines.start, places, "right") - 1)
+def _citations(parsed: Parsed) -> np.ndarray:
+    """Places of citations."""
+    if b"[" not in parsed.raw:
+        return np.zeros(0, np.int64)
+    return np.array([match.start() for match in CITATION.finditer(parsed.raw)], np.int64)

@@ -1,44 +1,33 @@
 """Taking lines away from texts."""
 
-import re
-
 import numpy as np
 
 from assay.corpus.filters.filter import Edited
 from assay.corpus.filters.parsed import Parsed, Spans
 
 
-def keep_lines(
-    parsed: Parsed, lines: Spans, faults: np.ndarray, pattern: re.Pattern[bytes], strip: np.ndarray
-) -> Edited:
-    """Take away the lines with a fault, and then what a pattern finds in documents.
+def keep_lines(parsed: Parsed, lines: Spans, faults: np.ndarray) -> Edited:
+    """Take away the lines that have a fault.
 
     Args:
         parsed: the chunk.
         lines: its lines.
         faults: (lines, E) bool; bytes of a line count under its first fault.
-        pattern: taken out of the text of lines that stay.
-        strip: (N,) bool, of which documents. What it takes counts under an edit after the others.
     """
     gone = np.any(faults, axis=1, keepdims=True)[:, 0]
-    taken = np.zeros((len(parsed), faults.shape[1] + 1), np.int64)
-    which = np.argmax(faults, axis=1)
-    np.add.at(taken, (lines.document[gone], which[gone]), line_sizes(parsed, lines)[gone])
+    taken = np.zeros((len(parsed), faults.shape[1]), np.int64)
+    np.add.at(taken, (lines.document[gone], np.argmax(faults, axis=1)[gone]), line_sizes(parsed, lines)[gone])
     texts = {}
-    hit = lines.sums(gone) > 0
-    if pattern.search(parsed.raw):
-        hit |= strip
-    for document in np.flatnonzero(hit).tolist():
-        first, after = int(lines.first[document]), int(lines.first[document + 1])
-        before = parsed.raw[parsed.offsets[document] : parsed.offsets[document + 1]]
-        text = _stay(parsed, lines, gone, first, after) if gone[first:after].any() else before
-        if strip[document]:
-            short = pattern.sub(b"", text)
-            taken[document, -1] += len(text) - len(short)
-            text = short
-        if text != before:
-            texts[document] = text
+    for document in np.flatnonzero(lines.sums(gone)).tolist():
+        texts[document] = _stay(parsed, lines, gone, int(lines.first[document]), int(lines.first[document + 1]))
     return Edited(texts, taken)
+
+
+def holding(parsed: Parsed, lines: Spans, needle: bytes) -> np.ndarray:
+    """(lines,) bool: the line holds a phrase, given in lower case, in any case."""
+    found = np.zeros(len(lines), bool)
+    found[np.searchsorted(lines.start, parsed.find(parsed.lower, needle), "right") - 1] = True
+    return found
 
 
 def line_sizes(parsed: Parsed, lines: Spans) -> np.ndarray:

@@ -147,7 +147,7 @@ class Parsed:
         lengths = self.words.end - self.words.start
         if len(self._rests):  # each belongs to the last word that begins before it, or to whitespace after that
             words = np.searchsorted(self.words.start, self._rests, "right") - 1
-            within = (words >= 0) & (self._rests < self.words.end[words])
+            within = self._rests < np.append(self.words.end, 0)[words]  # none for one before the first word
             lengths -= np.bincount(words[within], minlength=len(lengths))
         return lengths
 
