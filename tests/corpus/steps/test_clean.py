@@ -1,0 +1,133 @@
+"""The step that cleans: thresholds by domain, the same for any cut, and an account that adds up."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from assay.corpus.steps import lines
+from assay.corpus.steps.bare import run_bare
+from assay.corpus.steps.clean import Clean
+from assay.spec.cleaning import Cleaning
+from assay.spec.errors import UserError
+
+ENGLISH = ("the", "river", "was", "of", "and", "stone", "that", "they", "have", "with", "to", "be", "light", "evening")
+FRENCH = ("le", "fleuve", "était", "de", "et", "pierre", "que", "ils", "avec", "lumière", "soir", "une")
+
+
+def prose(chance: random.Random, words: tuple[str, ...], sentences: int = 12) -> str:
+    made = [" ".join(chance.choices(words, k=chance.randrange(7, 15))).capitalize() + "." for _ in range(sentences)]
+    return "\n".join(" ".join(made[i : i + 3]) for i in range(0, len(made), 3))
+
+
+def code(chance: random.Random) -> str:
+    lines = [f"    {chance.choice('abcdef')}[{chance.randrange(9)}] = {{{chance.randrange(99)}: x}}" for _ in range(40)]
+    return "def f(x):\n" + "\n".join(lines) + "\n    return x\n"
+
+
+@pytest.fixture(scope="module")
+def records() -> list[dict[str, Any]]:
+    chance = random.Random(1)
+    made = [("prose", prose(chance, ENGLISH)) for _ in range(120)]
+    made += [("french", prose(chance, FRENCH)) for _ in range(60)] + [("code", code(chance)) for _ in range(60)]
+    made += [
+        ("prose", "Buy now! " * 30),
+        ("prose", "Short."),
+        ("prose", prose(chance, ENGLISH) + "\nWe use cookies here."),
+    ]
+    chance.shuffle(made)
+    return [{"id": f"d{i}", "domain": domain, "text": text} for i, (domain, text) in enumerate(made)]
+
+
+def write(folder: Path, records: list[dict[str, Any]], files: int) -> Path:
+    folder.mkdir(parents=True)
+    share = -(-len(records) // files)
+    for i in range(files):
+        part = records[i * share : (i + 1) * share]
+        (folder / f"{i:02}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in part))
+    return folder
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    content = b"".join(
+        zstandard.ZstdDecompressor().stream_reader(path.read_bytes(), read_across_frames=True).read()
+        for path in sorted(folder.glob("*.jsonl.zst"))
+    )
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def test_what_comes_out_does_not_depend_on_files_batches_or_workers(
+    records: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for files, workers, batch in ((1, 1, 1 << 20), (2, 1, 3000), (7, 2, 9000)):
+        monkeypatch.setattr(lines, "BATCH_BYTES", batch)
+        monkeypatch.setattr("assay.corpus.filters.parsed.CHUNK", batch // 2)
+        source = write(tmp_path / f"in{files}", records, files)
+        account = run_bare(Clean(Cleaning()), source, tmp_path / f"out{files}", workers=workers)
+        facts = account.model_dump(by_alias=True, exclude={"seconds", "cpu_seconds"})
+        found.append((facts, read(tmp_path / f"out{files}" / "kept"), read(tmp_path / f"out{files}" / "removed")))
+    assert found[0] == found[1] == found[2]
+
+
+def test_learned_thresholds_spare_the_domains_that_web_rules_throw_away(
+    records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    source = write(tmp_path / "in", records, 1)
+    kept = {}
+    for learn in (False, True):
+        account = run_bare(Clean(Cleaning(learn=learn)), source, tmp_path / f"out{learn}")
+        kept[learn] = {name: flow.out.documents / flow.into.documents for name, flow in account.domains.items()}
+        removed = {row["id"]: row for row in read(tmp_path / f"out{learn}" / "removed")}
+        for record in records:
+            if record["text"] == "Short.":  # in either case unlike the rest of its domain
+                assert removed[record["id"]]["removed_by"] == "gopher_quality.few_words"
+                assert removed[record["id"]]["detail"] == "words 1, at least 50"
+    assert kept[False]["french"] == kept[False]["code"] == 0
+    assert kept[True]["french"] > 0.8
+    assert kept[True]["code"] > 0.7
+    assert kept[True]["prose"] > 0.8
+
+
+def test_the_account_adds_up(records: list[dict[str, Any]], tmp_path: Path) -> None:
+    account = run_bare(Clean(Cleaning(learn=False)), write(tmp_path / "in", records, 1), tmp_path / "out")
+    rows = read(tmp_path / "out" / "kept")
+    assert account.into.bytes == sum(len(record["text"].encode()) for record in records)
+    assert account.out.documents == len(rows)
+    assert account.out.bytes == sum(len(row["text"].encode()) for row in rows)
+    taken = [*account.removed.values(), *account.changed.values()]
+    assert account.into.bytes - account.out.bytes == sum(amount.bytes for amount in taken)
+    assert account.into.documents - account.out.documents == sum(each.documents for each in account.removed.values())
+    assert account.changed["c4.policy"].documents == 1
+    assert not any("cookies" in row["text"] for row in rows)
+
+
+def test_thresholds_by_hand_hold_in_their_domain(records: list[dict[str, Any]], tmp_path: Path) -> None:
+    source = write(tmp_path / "in", records, 1)
+    by_hand = {"gopher_quality.few_words": 1.0, "french:gopher_quality.few_words": 10_000.0,
+               "gopher_quality.few_stop_words": None, "gopher_quality.few_letters": 0.0}  # fmt: skip
+    settings = Cleaning(filters=("gopher_quality",), learn=False, thresholds=by_hand)
+    account = run_bare(Clean(settings), source, tmp_path / "out")
+    kept = {name: flow.out.documents for name, flow in account.domains.items()}
+    assert kept["french"] == 0
+    assert kept["prose"] == account.domains["prose"].into.documents
+    used = {(row["domain"], row["rule"]): (row["used"], row["origin"]) for row in account.report["rules"]}
+    assert used["french", "gopher_quality.few_words"] == (10_000.0, "by hand")
+    assert used["prose", "gopher_quality.few_stop_words"] == (None, "off")
+
+
+@pytest.mark.parametrize(("settings", "sentence"), [
+    ({"filters": ["gopher"]}, "no filter is called 'gopher'; there are: gopher_quality"),
+    ({"filters": ["c4", "c4"]}, "a filter is named twice"),
+    ({"options": {"web_lines": {}}}, "there are options for 'web_lines', which is not among the filters"),
+    ({"options": {"c4": {"longest": 3}}}, "options of filter 'c4': unknown key 'longest'"),
+    ({"thresholds": {"c4.words": 3}}, "threshold 'c4.words': no rule is called 'c4.words'; there are: c4.citation"),
+    ({"thresholds": {"code:c4.policy": 3}}, "'c4.policy' changes texts and has no threshold; it can only be off"),
+])  # fmt: skip
+def test_settings_that_name_what_there_is_not(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError) as raised:
+        Clean(Cleaning.parse(settings, "clean"))
+    assert sentence in str(raised.value)
