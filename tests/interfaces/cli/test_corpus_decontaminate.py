@@ -1,12 +1,13 @@
 """`assay corpus decontaminate` on bare files: what is counted, written and told."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
 import zstandard
 
-from .helpers import assay
+from .helpers import assay, edit
 
 QUESTION = "Which of these four animals lays eggs and yet feeds its young with milk at home?"
 
@@ -64,3 +65,46 @@ def test_bad_input_gets_one_sentence(folder: Path, words: list[str], said: str) 
     assert said in done.err
     assert len(done.err.strip().splitlines()) == 1
     assert not (folder / "out.jsonl").exists()
+
+
+def test_a_labs_text_is_compared_with_all_that_it_evaluates_on(folder: Path, material: Path) -> None:
+    """Files, held-out spans and the sealed documents; nothing of these last is told. What is held out itself stays."""
+    tmp_path, draw = folder, random.Random(5)
+    vocabulary = [f"{a}{b}{c}" for a in "bdkmrst" for b in "aeiou" for c in ("", "n", "lk", "st")]
+    texts = [" ".join(draw.choices(vocabulary, k=400)) + "." for _ in range(80)]
+    lines = [json.dumps({"id": f"d{i}", "text": text}) + "\n" for i, text in enumerate(texts)]
+    source = tmp_path / "books.jsonl"
+    source.write_text("".join(lines))
+    lab = tmp_path / "lab"
+    done = assay(
+        "init", lab, "--corpus", f"books={source}", "--ladder", material / "ladder.toml", "--recipe",
+        material / "start.toml",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    corpus = next((lab / "corpora").glob("*"))
+    sealed = json.loads((lab / "vault" / corpus.name / "part-0.jsonl").read_text().splitlines()[0])["text"]
+    heldout = json.loads((corpus / "spans.jsonl").read_text().splitlines()[0])["text"]
+    planted = {
+        "quiz": QUESTION.upper(), "heldout": " ".join(heldout.split()[5:25]), "sealed": " ".join(sealed.split()[5:25])
+    }  # fmt: skip
+    more = tmp_path / "more.jsonl"
+    filler = " ".join(draw.choices(vocabulary, k=80))
+    more.write_text("".join(json.dumps({"id": name, "text": f"{filler}. {text}."}) + "\n"
+                            for name, text in planted.items()))  # fmt: skip
+    assert assay("corpus", "add", lab, f"books={source}", f"web={more}").code == 0
+    edit(lab / "lab.toml", lambda data: data.update(evaluations=["../quiz.jsonl"]))
+    done = assay("corpus", "decontaminate", lab, "--json")
+    assert done.code == 0, done.err
+    facts = done.json
+    assert {name: amount["documents"] for name, amount in facts["removed"].items()} == {
+        "quiz": 1, "held-out": 1, "sealed": 1,
+    }  # fmt: skip
+    assert facts["out"]["documents"] == 80
+    assert "not_compared" in facts
+    told = done.out.lower() + assay("corpus", "decontaminate", lab).out.lower()
+    words = planted["sealed"].split()
+    assert not [i for i in range(len(words) - 2) if " ".join(words[i : i + 3]) in told]
+    index = next((lab / "text").glob("sealed-*.ngrams")).read_bytes()
+    assert planted["sealed"].encode() not in index
+    # The same documents are held out of what remains, so that the lab's corpus is found present.
+    assert assay("corpus", "tokenize", lab, "--json").json["corpus"] == corpus.name
