@@ -260,7 +260,7 @@ DEFAULT_SEARCH: Space = {
     "data.epoch_limit": (0.0, 1.0, 2.0, 4.0, 8.0),
     "data.filters": ("none", "gopher", "c4", "fineweb", "all"),
     "data.filter_limit": (0.01, 0.02, 0.05, 0.1, 0.2),
-    "data.dedup": ("exact", "normalised", "minhash", "lines", "paragraphs", "passages"),
+    "data.dedup": ("exact", "normalised", "minhash", "lines", "paragraphs", "substring"),
     "data.dedup_similarity": (0.5, 0.6, 0.7, 0.8, 0.9),
     "data.opening.share": (0.0, 0.1, 0.2, 0.4),
     "data.opening.mixture": Range(low=0.0, high=1.0),

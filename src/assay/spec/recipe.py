@@ -248,13 +248,13 @@ class Data(Frozen):
         description="largest share of a domain that one rule may remove, or its threshold is relaxed there; 1: as "
         "published",
     )
-    dedup: Literal["exact", "normalised", "minhash", "lines", "paragraphs", "passages"] = Field(
+    dedup: Literal["exact", "normalised", "minhash", "lines", "paragraphs", "substring"] = Field(
         default="exact",
         description="which copies are dropped from the training documents; exact: as the corpus was built; normalised: "
         "but for case, punctuation and space; minhash: near duplicates too; the others: repeated parts of documents",
     )
     dedup_similarity: float = Field(
-        default=0.7, gt=0, lt=1, description="Jaccard similarity of word 5-grams from which minhash drops a document"
+        default=0.7, gt=0, le=1, description="Jaccard similarity of word 5-grams from which minhash drops a document"
     )
     context: int = Field(default=64, gt=0, le=MOST, description="tokens a sequence")
     batch: int = Field(default=12, gt=0, le=MOST, description="sequences a step")

@@ -1,9 +1,14 @@
 """What a recipe selects of the training text, and the steps that do it."""
 
+from assay.corpus.deduplication.bands import Banding
+from assay.corpus.deduplication.equal import EqualDocuments
+from assay.corpus.deduplication.lines import RepeatedUnits
+from assay.corpus.deduplication.near import NearDuplicates
+from assay.corpus.deduplication.near_step import RemoveNearDuplicates
+from assay.corpus.deduplication.passages import Passages
 from assay.corpus.steps.clean import Clean
 from assay.corpus.steps.step import Step
 from assay.spec.cleaning import Cleaning
-from assay.spec.errors import UserError
 from assay.spec.recipe import Data
 
 #: Filters by what data.filters calls them. Frozen: better ones get another name.
@@ -13,6 +18,11 @@ FILTERS: dict[str, tuple[str, ...]] = {
     "fineweb": ("fineweb",),
     "all": ("gopher_quality", "gopher_repetition", "c4", "fineweb"),
 }
+#: Of data.dedup = minhash: words of a shingle, and 14 bands of 8 values, which find pairs of Jaccard 0.7 in half of all
+#: cases and of 0.8 in nine of ten.
+NGRAM, BANDING = 5, Banding(112, 14)
+#: Of data.dedup = substring: words that must repeat.
+PASSAGE_WORDS = 50
 
 
 def steps_of(data: Data) -> tuple[Step, ...]:
@@ -23,6 +33,15 @@ def steps_of(data: Data) -> tuple[Step, ...]:
         if cleaning.learn:
             cleaning = cleaning.model_copy(update={"most_removed": data.filter_limit})
         steps.append(Clean(cleaning))
-    if data.dedup != "exact":
-        raise UserError(f"data.dedup = '{data.dedup}': this version drops exact duplicates alone; leave data.dedup out")
+    match data.dedup:
+        case "exact":  # as the corpus was built
+            pass
+        case "normalised":
+            steps.append(EqualDocuments("normalised"))
+        case "minhash":
+            steps.append(RemoveNearDuplicates(NearDuplicates(data.dedup_similarity, NGRAM, BANDING)))
+        case "lines" | "paragraphs":
+            steps.append(RepeatedUnits(data.dedup))
+        case "substring":
+            steps.append(Passages(PASSAGE_WORDS))
     return tuple(steps)

@@ -1,0 +1,94 @@
+"""Every value of the fields that select text makes a view, and those that are planted go where they should."""
+
+import random
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from assay.corpus.build import build_corpus
+from assay.corpus.sources import Source
+from assay.corpus.views.selection import FILTERS, steps_of
+from assay.corpus.views.view import make_view, view_cost, view_id
+from assay.spec.recipe import Data
+
+from ..helpers import rows, write_jsonl
+
+WORDS = [
+    f"{first}{last}" for first in ("ba", "ke", "li", "mo", "nu", "sa") for last in ("ren", "tal", "vis", "dor", "ma")
+]
+
+
+def prose(draw: random.Random) -> str:
+    sentences = [" ".join(draw.choice(WORDS) for _ in range(12)).capitalize() + " the and of." for _ in range(20)]
+    return "\n".join(sentences)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prose, near copies of some of it with two words changed, and debris of the web."""
+    tmp, draw = tmp_path_factory.mktemp("selection"), random.Random(0)
+    records: list[dict[str, Any]] = [{"id": f"prose{i}", "text": prose(draw)} for i in range(40)]
+    for i in range(8):
+        words = records[i]["text"].split(" ")
+        words[30] = words[90] = "changed"
+        records.append({"id": f"near{i}", "text": " ".join(words)})
+    records += [{"id": f"menu{i}", "text": f"Home {i}\nLog in\nCart\n" * 40} for i in range(8)]
+    path = write_jsonl(tmp / "web.jsonl", records)
+    return tmp / "c" / build_corpus(tmp / "c", [Source("web", str(path))], span_bytes=1000).id
+
+
+def gone(corpus: Path, **settings: Any) -> set[str]:
+    """Ids of training documents that a selection drops."""
+    folder = make_view(corpus, steps_of(Data.parse(settings, "data")))
+    before, after = ({row["id"] for row in rows(each) if row["split"] == "train"} for each in (corpus, folder))
+    return before - after
+
+
+def trained(corpus: Path) -> set[str]:
+    return {row["id"] for row in rows(corpus) if row["split"] == "train"}
+
+
+def test_filters_drop_the_debris_and_keep_the_prose(corpus: Path) -> None:
+    found = gone(corpus, filters="all", filter_limit=1.0)
+    assert found == {name for name in trained(corpus) if name.startswith("menu")}
+
+
+def test_a_limit_keeps_a_rule_from_dropping_much_of_a_domain(corpus: Path) -> None:
+    """The debris is a seventh of the documents, above a limit of a twentieth."""
+    assert gone(corpus, filters="gopher", filter_limit=0.05) < gone(corpus, filters="gopher", filter_limit=1.0)
+
+
+def test_minhash_drops_near_copies_and_normalised_does_not(corpus: Path) -> None:
+    copied = [{f"prose{i}", f"near{i}"} for i in range(8)]
+    pairs = {name for both in copied if both <= trained(corpus) for name in both}
+    assert gone(corpus, dedup="normalised") == set()
+    found = {name for name in gone(corpus, dedup="minhash") if not name.startswith("menu")}
+    assert found <= pairs
+    assert len(found) == len(pairs) / 2 > 0
+
+
+@pytest.mark.parametrize("field", ["filters", "dedup"])
+def test_every_value_makes_a_view_of_its_own(corpus: Path, field: str) -> None:
+    first, *values = get_args(Data.model_fields[field].annotation)
+    assert steps_of(Data.parse({field: first}, "data")) == ()
+    ids = {view_id(corpus, steps_of(Data.parse({field: value}, "data"))) for value in values}
+    assert len(ids) == len(values)
+    for value in values:
+        cost = view_cost(make_view(corpus, steps_of(Data.parse({field: value}, "data"))))
+        assert cost.left.documents > 0
+
+
+def test_what_the_names_of_filters_mean_is_frozen() -> None:
+    assert FILTERS == {
+        "gopher": ("gopher_quality", "gopher_repetition"),
+        "c4": ("c4",),
+        "fineweb": ("fineweb",),
+        "all": ("gopher_quality", "gopher_repetition", "c4", "fineweb"),
+    }
+    assert set(FILTERS) == set(get_args(Data.model_fields["filters"].annotation)) - {"none"}
+
+
+def test_an_option_that_does_not_act_makes_no_other_view(corpus: Path) -> None:
+    one, other = (steps_of(Data.parse({"dedup": "lines", "dedup_similarity": s}, "data")) for s in (0.5, 0.9))
+    assert view_id(corpus, one) == view_id(corpus, other)
