@@ -8,6 +8,8 @@ import pytest
 
 from assay.corpus.filters.chain import edit, losses, measure
 from assay.corpus.filters.filter import Filter
+from assay.corpus.quality.classifier import Classifier, write_classifier
+from assay.corpus.quality.features import BUCKETS
 from assay.corpus.texts import Texts
 from assay.spec.registry import load, names
 
@@ -24,9 +26,27 @@ TEXTS = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Of the filters that need some: those that read files."""
+    folder = tmp_path_factory.mktemp("filters")
+    (folder / "words.txt").write_text("worst\nsigne in\nroi, et sa\n今日\n")
+    weights = np.random.default_rng(0).normal(size=BUCKETS).astype(np.float32)
+    write_classifier(
+        Classifier(weights, np.zeros(1, np.float32), np.array([0, 1]), {"training": {}}), folder / "quality"
+    )
+    return {
+        "listed_words": {"lists": {"any": str(folder / "words.txt")}},
+        "quality": {"classifier": str(folder / "quality")},
+        "personal_data": {"redact": ["email"], "remove": ["phone"]},
+    }
+
+
 @pytest.fixture(params=NAMES)
-def one(request: pytest.FixtureRequest) -> Filter:
-    return load("corpus_filter", request.param).parse({}, "options")
+def one(request: pytest.FixtureRequest, options: dict[str, dict[str, Any]]) -> Filter:
+    if request.param == "language":
+        pytest.importorskip("py3langid", reason="py3langid is not installed here yet; run make")
+    return load("corpus_filter", request.param).parse(options.get(request.param, {}), "options")
 
 
 def switches(one: Filter, count: int, on: bool = True) -> dict[str, np.ndarray]:

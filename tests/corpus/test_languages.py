@@ -45,6 +45,7 @@ def test_no_text_depends_on_its_neighbours() -> None:
     alone = [languages.detect(Texts.of([text])) for text in texts]
     assert together.codes.tolist() == [each.codes[0] for each in alone]
     np.testing.assert_array_equal(together.confidence, [each.confidence[0] for each in alone])
+    np.testing.assert_array_equal(together.of(["en", "de", "ru"]), [each.of(["en", "de", "ru"])[0] for each in alone])
     assert together.codes[len(ARTICLE)] == languages.UNDETERMINED
 
 

@@ -6,6 +6,7 @@ gives py3langid's own answers many times as fast.
 """
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -30,10 +31,20 @@ class Languages:
         codes: (N,) ISO 639 codes, `zxx` where there is no language (code, tables, numbers), `und` for a text without
             any n-gram that the model knows.
         confidence: (N,) probability of that language among those that the model knows.
+        chances: (N, L) probability of each of the `known` languages.
+        known: (L,) their codes.
     """
 
     codes: np.ndarray
     confidence: np.ndarray
+    chances: np.ndarray
+    known: np.ndarray
+
+    def of(self, wanted: Sequence[str]) -> np.ndarray:
+        """(N,) probability of being in one of some languages; 0 for a text that nothing can be said about."""
+        # In rows, since the order in which numbers are added must not depend on how many texts there are.
+        chances = np.ascontiguousarray(self.chances[:, np.isin(self.known, wanted)]).sum(1)
+        return np.where(self.codes == UNDETERMINED, 0, chances)
 
 
 @dataclass(frozen=True)
@@ -54,16 +65,16 @@ class _Model:
 
 def detect(texts: Texts) -> Languages:
     """The most probable language of each text, from a sample of its bytes."""
-    codes: list[np.ndarray] = []
-    confidence: list[np.ndarray] = []
+    model = _model()
+    chances_NL = np.empty((len(texts), len(model.codes)), np.float32)
+    undetermined_N = np.zeros(len(texts), bool)
     for start in range(0, len(texts), _TOGETHER):
-        samples = [sample(texts, i) for i in range(start, min(start + _TOGETHER, len(texts)))]
-        best, sure = _classify(samples)
-        codes.append(best)
-        confidence.append(sure)
-    if not codes:
-        return Languages(np.zeros(0, "U3"), np.zeros(0, np.float32))
-    return Languages(np.concatenate(codes), np.concatenate(confidence))
+        end = min(start + _TOGETHER, len(texts))
+        samples = [sample(texts, i) for i in range(start, end)]
+        chances_NL[start:end], undetermined_N[start:end] = _classify(samples, model)
+    best_N = chances_NL.argmax(1)
+    codes_N = np.where(undetermined_N, UNDETERMINED, model.codes[best_N])
+    return Languages(codes_N, chances_NL[np.arange(len(texts)), best_N], chances_NL, model.codes)
 
 
 def sample(texts: Texts, i: int) -> bytes:
@@ -83,9 +94,8 @@ def sample(texts: Texts, i: int) -> bytes:
     return unicodedata.normalize("NFC", text).encode()
 
 
-def _classify(samples: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """Codes and confidences of samples, (N,) each."""
-    model = _model()
+def _classify(samples: list[bytes], model: _Model) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of each language, (N, L), and whether nothing can be said, (N,)."""
     texts_N = np.argsort([-len(each) for each in samples], kind="stable")  # so that those still read stand first
     lengths_N = np.array([len(samples[i]) for i in texts_N])
     longest = int(lengths_N[0])
@@ -105,34 +115,37 @@ def _classify(samples: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
         grams, counts = np.unique(found[found >= 0], return_counts=True)
         weights = model.weight_FC[grams]
         scores_NC[i] = np.log1p(counts.astype(np.float32)) @ weights + (model.prior_C if len(grams) else 0)
-    return _best(scores_NC, np.array([len(each) for each in samples]), model)
+    return _chances(scores_NC, np.array([len(each) for each in samples]), model), np.all(scores_NC == 0, axis=1)
 
 
-def _best(scores_NC: np.ndarray, lengths_N: np.ndarray, model: _Model) -> tuple[np.ndarray, np.ndarray]:
-    """Codes and probabilities from scores: softmax at a temperature of the square root of the length, as py3langid."""
+def _chances(scores_NC: np.ndarray, lengths_N: np.ndarray, model: _Model) -> np.ndarray:
+    """Probabilities (N, L): softmax at a temperature of the square root of the length, as in py3langid."""
     scaled_NC = scores_NC / np.sqrt(np.maximum(lengths_N, 1))[:, None].astype(np.float32)
     chances_NC = np.exp(scaled_NC - scaled_NC.max(1, keepdims=True))
     chances_NC /= chances_NC.sum(1, keepdims=True)
     chances_NL = np.zeros((len(scores_NC), len(model.codes)), np.float32)
     for place, language in enumerate(model.class_C.tolist()):
         chances_NL[:, language] += chances_NC[:, place]
-    best_N = chances_NL.argmax(1)
-    codes_N = np.where(scores_NC.any(1), model.codes[best_N], UNDETERMINED)
-    return codes_N, chances_NL[np.arange(len(best_N)), best_N]
+    return chances_NL
+
+
+def known() -> tuple[str, ...]:
+    """Codes of the languages that the model knows."""
+    return tuple(_model().codes.tolist())
 
 
 @cache
 def _model() -> _Model:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    known: Any = LanguageIdentifier.from_model_file(MODEL_FILE)
-    codes = list(dict.fromkeys(known.nb_classes))
+    model: Any = LanguageIdentifier.from_model_file(MODEL_FILE)
+    codes = list(dict.fromkeys(model.nb_classes))
     return _Model(
-        row_S=np.asarray(known.tk_row, np.int32),
-        following_RB=np.asarray(known.tk_nextmove, np.int32).reshape(-1, 256),
-        found_S=np.asarray(known.tk_output, np.int32),
-        weight_FC=np.asarray(known.nb_ptc, np.float32),
-        prior_C=np.asarray(known.nb_pc, np.float32),
-        class_C=np.array([codes.index(code) for code in known.nb_classes]),
+        row_S=np.asarray(model.tk_row, np.int32),
+        following_RB=np.asarray(model.tk_nextmove, np.int32).reshape(-1, 256),
+        found_S=np.asarray(model.tk_output, np.int32),
+        weight_FC=np.asarray(model.nb_ptc, np.float32),
+        prior_C=np.asarray(model.nb_pc, np.float32),
+        class_C=np.array([codes.index(code) for code in model.nb_classes]),
         codes=np.array(codes),
     )

@@ -64,6 +64,10 @@ REGISTRY: dict[str, dict[str, str]] = {
         "gopher_repetition": "assay.corpus.filters.gopher_repetition:GopherRepetition",
         "c4": "assay.corpus.filters.c4:C4",
         "fineweb": "assay.corpus.filters.fineweb:FineWeb",
+        "language": "assay.corpus.filters.language:Language",
+        "personal_data": "assay.corpus.filters.personal_data:PersonalData",
+        "listed_words": "assay.corpus.filters.listed_words:ListedWords",
+        "quality": "assay.corpus.filters.quality:Quality",
         "web_lines": "assay.corpus.filters.web_lines:WebLines",
     },
     "tokenizer": {  # from a name like `bpe:4096`, less what is before the colon

@@ -22,7 +22,7 @@ class C4(Frozen):
     """Takes away lines, and documents with placeholder text, code or too few sentences.
 
     Source: Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer",
-    section 2.2, in the reading of datatrove 0.10 (bad words are a matter of `toxicity`). Lines that stay keep the
+    section 2.2, in the reading of datatrove 0.10 (bad words are a matter of `listed_words`). Lines that stay keep the
     whitespace around them, since in code it means something; datatrove strips it. Sentences are counted by `sentences`.
     """
 

@@ -27,6 +27,8 @@ class Rule:
         side: which values are kept: those of at least the threshold, or at most.
         threshold: the published one.
         learned: the threshold may be relaxed in a domain of which it would remove too much.
+        share: instead of a published threshold: of each domain the best documents are kept, until they have this share
+            of its bytes.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Rule:
     side: Side
     threshold: float
     learned: bool = True
+    share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -124,3 +127,13 @@ class Editing:
 
     def measure(self, parsed: Parsed) -> dict[str, np.ndarray]:  # noqa: ARG002
         raise AssertionError("this filter has no rules")
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """A filter whose options name files."""
+
+    @property
+    def contents(self) -> str:
+        """Hash of what it reads."""
+        ...

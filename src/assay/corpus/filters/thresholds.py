@@ -14,7 +14,7 @@ import numpy as np
 
 from assay.corpus.filters.filter import Rule
 
-Origin = Literal["published", "learned", "by hand", "off"]
+Origin = Literal["published", "learned", "share", "by hand", "off"]
 
 
 @dataclass(frozen=True)
@@ -54,3 +54,19 @@ def learn(rule: Rule, values: np.ndarray, most_removed: float) -> Threshold:
     # As many values lie beyond the one that the threshold becomes as may be removed, or fewer where several are equal.
     place = allowed if rule.side == "least" else len(known) - 1 - allowed
     return Threshold(float(np.partition(known, place)[place]), "learned")
+
+
+def best_share(rule: Rule, values: np.ndarray, sizes: np.ndarray) -> Threshold:
+    """The threshold with which the best documents of a domain are kept, until they have `rule.share` of its bytes.
+
+    Documents with equal values stay or go together.
+
+    Args:
+        values: (N,) the statistic of every document of the domain.
+        sizes: (N,) their bytes.
+    """
+    assert rule.share is not None
+    order = np.argsort(-values if rule.side == "least" else values, kind="stable")
+    before = np.cumsum(sizes[order]) - sizes[order]
+    last = int(np.searchsorted(before, rule.share * sizes.sum(), side="left")) - 1
+    return Threshold(float(values[order[max(last, 0)]]), "share") if len(values) else Threshold(None, "share")

@@ -41,6 +41,8 @@ class Finding(NamedTuple):
 
 def find(texts: Texts) -> dict[int, list[Finding]]:
     """What is found in each text that has any, in order and without overlaps; kinds found first win."""
+    base, end = int(texts.offsets[0]), int(texts.offsets[-1])
+    texts = Texts(texts.data[base:end], texts.offsets - base)
     found: dict[int, list[Finding]] = defaultdict(list)
     for i in range(len(texts)):
         for start, end in find_keys(texts.bytes(i)):

@@ -166,3 +166,5 @@ NUMBERS = (
     ),
 )
 NAMES = ("email", "phone", "ip", "iban", "card", "ssn", "key")
+#: What only Presidio finds.
+PRESIDIO = "presidio"

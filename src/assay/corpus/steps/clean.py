@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from assay.corpus.filters.chain import Switches, edit, losses, measure
-from assay.corpus.filters.filter import Filter, Rule
-from assay.corpus.filters.thresholds import Threshold, learn, removes
+from assay.corpus.filters.filter import Filter, Reading, Rule
+from assay.corpus.filters.thresholds import Threshold, best_share, learn, removes
 from assay.corpus.steps.step import Batch, Judged, Survey
 from assay.spec.base import Frozen
 from assay.spec.cleaning import Cleaning
@@ -92,7 +92,8 @@ class Clean:
         return [(f"{f.name}.{rule.name}", f"{f.name}.{rule.statistic}", rule) for f in self.filters for rule in f.rules]
 
     def parameters(self) -> dict[str, Any]:
-        return self.settings.model_dump(mode="json")
+        read = {each.name: each.contents for each in self.filters if isinstance(each, Reading)}
+        return self.settings.model_dump(mode="json") | ({"read": read} if read else {})
 
     def survey(self, number: int, batch: Batch, plan: Plan | None) -> Survey:
         domains = batch.column("domain")
@@ -151,7 +152,7 @@ class Clean:
             for domain, code in zip(domains, range(len(domains)), strict=True):
                 places = np.flatnonzero(codes == code)
                 mine = measured[places]
-                threshold = self._threshold(domain, name, rule, mine)
+                threshold = self._threshold(domain, name, rule, mine, sizes[places])
                 gone = places[removes(rule, threshold.value, mine)]
                 published = np.count_nonzero(removes(rule, rule.threshold, mine)) / max(len(mine), 1)
                 rules[domain][name] = Tried(threshold, float(published), len(gone), int(sizes[gone].sum()))
@@ -163,11 +164,13 @@ class Clean:
         switches = {f.name: self._rows(f, before, domains) for f in self.filters if f.edits}
         return Plan(domains, counts, before.shares, switches, rules, verdicts_file, values_file)
 
-    def _threshold(self, domain: str, name: str, rule: Rule, values: np.ndarray) -> Threshold:
+    def _threshold(self, domain: str, name: str, rule: Rule, values: np.ndarray, sizes: np.ndarray) -> Threshold:
         for key in (f"{domain}:{name}", name):
             if key in self.settings.thresholds:
                 value = self.settings.thresholds[key]
                 return Threshold(value, "off" if value is None else "by hand")
+        if rule.share is not None:
+            return best_share(rule, values, sizes)
         if self.settings.learn:
             return learn(rule, values, self.settings.most_removed)
         return Threshold(rule.threshold, "published")
