@@ -62,7 +62,7 @@ class Lab:
         return self.folder / "corpora" / self.config.corpus.id
 
     def corpus(self) -> Manifest:
-        return open_corpus(self.corpus_dir)
+        return open_corpus(self.corpus_dir, withdrawn=True)
 
     def text_dir(self, recipe: Recipe) -> Path:
         """The corpus folder that a recipe trains on: the corpus, or the view that it selects, made if need be.
@@ -183,7 +183,7 @@ class Lab:
         Raises:
             UserError: names what does not fit.
         """
-        manifest = self.corpus()
+        manifest = open_corpus(self.corpus_dir)
         found = self.store.verify_ledger()
         if found.bad_seq is not None:
             raise UserError(

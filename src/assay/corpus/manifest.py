@@ -12,6 +12,8 @@ from assay.spec.errors import UserError
 # Up to four epochs, repeated text is almost as good as new text: Muennighoff et al. 2023, "Scaling
 # Data-Constrained Language Models", section 5.
 MOST_EPOCHS = 4
+#: In the folder of a corpus that holds no tokens any more: one sentence that says why.
+WITHDRAWN = "withdrawn.txt"
 
 
 class TrainText(Frozen):
@@ -52,12 +54,15 @@ class Manifest(Frozen):
         return {name: domain.train.tokens for name, domain in self.domains.items()}
 
 
-def open_corpus(folder: Path) -> Manifest:
+def open_corpus(folder: Path, *, withdrawn: bool = False) -> Manifest:
     """Read and check a corpus folder.
 
+    Args:
+        withdrawn: one whose tokens were deleted, because text was removed on request, will do.
+
     Raises:
-        UserError: it is missing or damaged: no manifest, a manifest that does not read, shards that are missing or
-            have another length than the manifest says.
+        UserError: it is withdrawn, missing or damaged: no manifest, a manifest that does not read, shards that are
+            missing or have another length than the manifest says.
     """
     path = folder / "manifest.json"
     try:
@@ -67,6 +72,10 @@ def open_corpus(folder: Path) -> Manifest:
     except ValueError as error:
         raise UserError(f"{path}: damaged ({error}); delete {folder} and build it again") from None
     manifest = Manifest.parse(data, str(path))
+    if (folder / WITHDRAWN).exists():
+        if withdrawn:
+            return manifest
+        raise UserError(f"{folder}: {(folder / WITHDRAWN).read_text(encoding='utf-8').strip()}")
     for name, domain in manifest.domains.items():
         shards = [folder / shard for shard in domain.train.shards]
         missing = [shard for shard in shards if not shard.is_file()]

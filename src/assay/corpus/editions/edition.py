@@ -121,10 +121,13 @@ def has_text(lab: Path) -> bool:
 
 
 def publish(lab: Path, folder: Path, manifest: Edition, account: Account, report: dict[str, Any]) -> None:
-    """Give a folder with the shards of a new edition its name, and have later steps start from it.
+    """Give a folder with the shards of a new edition its name, and have later steps start from it."""
+    place(lab, folder, manifest, account, report)
+    start_from(lab, manifest.id)
 
-    Nothing has the name of an edition before all of it is on disk.
-    """
+
+def place(lab: Path, folder: Path, manifest: Edition, account: Account, report: dict[str, Any]) -> None:
+    """Give a folder with the shards of an edition its name. Nothing has that name before all of it is on disk."""
     for name, data in (
         (MANIFEST, manifest.model_dump(mode="json")),
         (ACCOUNT, account.model_dump(mode="json", by_alias=True)),
@@ -136,7 +139,11 @@ def publish(lab: Path, folder: Path, manifest: Edition, account: Account, report
     if not final.exists():
         folder.rename(final)
         sync(final.parent)
+
+
+def start_from(lab: Path, edition: str) -> None:
+    """Have later steps start from an edition, by its id."""
     temporary = lab / TEXT / f".tmp-{_NEWEST}"
-    write_private(temporary, manifest.id + "\n")
+    write_private(temporary, edition + "\n")
     temporary.replace(lab / TEXT / _NEWEST)
     sync(lab / TEXT)

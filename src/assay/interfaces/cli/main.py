@@ -48,6 +48,7 @@ GROUPS = (
         ("clean", "corpus_clean:clean", "Remove documents and lines of poor quality, by thresholds of each domain."),
         ("dedup", "corpus_dedup:dedup", "Remove duplicate documents and repeated passages."),
         ("decontaminate", "corpus_decontaminate:decontaminate", "Take out text of evaluations."),
+        ("remove", "corpus_remove:remove", "Remove documents on request, and make anew what was made of them."),
         ("licences", "corpus_licences:licences", "Show the licences of text, and take out what is refused."),
         ("tokenize", "corpus_tokenize:tokenize", "Make a corpus to train on out of the newest text."),
         ("mix", "corpus_mix:mix", "Show what a mixture comes to at each scale, as recipe lines too."),
@@ -97,7 +98,8 @@ GROUPS = (
 USAGE = {
     "propose": "[LAB] FILE", "cancel": "[LAB] ID", "compare": "[LAB] OLD NEW",
     "evaluate": "[LAB] RUN [RUN2] --on FILE...", "export": "[LAB] RUN", "sample": "[LAB] RUN TEXT",
-    "corpus add": "[LAB] NAME=PATH...", "corpus clean": "[LAB | IN OUT]", "corpus dedup": "[LAB | IN OUT]",
+    "corpus add": "[LAB] NAME=PATH...", "corpus remove": "[LAB] SOURCE|HASH...",
+    "corpus clean": "[LAB | IN OUT]", "corpus dedup": "[LAB | IN OUT]",
     "corpus show": "[LAB] DOC",
     "corpus decontaminate": "[LAB | IN OUT] --on FILE...",
     "recipe show": "[[LAB] RECIPE]",
