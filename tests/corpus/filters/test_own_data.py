@@ -71,9 +71,9 @@ def test_a_kind_is_either_replaced_or_removes(tmp_path: Path) -> None:
 class FakeEngine:
     """Presidio's interface: results with start, end, type and score in characters, overlaps included."""
 
-    def __init__(self, *, supported_languages: list[str]) -> None:
-        if supported_languages != ["en"]:
-            raise OSError("[E050] Can't find model")
+    def __init__(self, *, nlp_engine: Any, supported_languages: list[str]) -> None:
+        assert nlp_engine == {"lang_code": "en", "model_name": "en_core_web_lg"}
+        assert supported_languages == ["en"]
 
     def analyze(self, *, text: str, entities: list[str], language: str, score_threshold: float) -> list[Any]:
         assert language == "en"
@@ -86,20 +86,48 @@ class FakeEngine:
         ]
 
 
-def test_what_presidio_finds_is_replaced_beside_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "presidio_analyzer", SimpleNamespace(AnalyzerEngine=FakeEngine))  # type: ignore[arg-type]
+def fake_provider(nlp_configuration: dict[str, Any]) -> Any:
+    return SimpleNamespace(create_engine=lambda: nlp_configuration["models"][0])
+
+
+@pytest.fixture
+def fake_presidio(monkeypatch: pytest.MonkeyPatch) -> None:
+    modules: dict[str, Any] = {
+        "spacy": SimpleNamespace(util=SimpleNamespace(is_package=lambda name: name == "en_core_web_lg")),
+        "presidio_analyzer": SimpleNamespace(AnalyzerEngine=FakeEngine),
+        "presidio_analyzer.nlp_engine": SimpleNamespace(NlpEngineProvider=fake_provider),
+    }
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+@pytest.mark.usefixtures("fake_presidio")
+def test_what_presidio_finds_is_replaced_beside_the_rest(tmp_path: Path) -> None:
     records = [{"text": "Écrivez à Zoë Müller, zoë@posta.it: maria@posta.it"}]
     account, texts = cleaned(tmp_path, records, "personal_data", redact=["email", "presidio"])
     assert texts == ["Écrivez à [PERSON], zoë@posta.it: email@example.com"]
     assert set(account.changed) == {"personal_data.email", "personal_data.presidio"}
-    with pytest.raises(UserError, match="spacy download"):
-        Presidio("xx", ("PERSON",))
+    with pytest.raises(UserError, match="spacy download fr_core_news_lg"):
+        Presidio("fr", "fr_core_news_lg", ("PERSON",))
+
+
+def test_presidio_itself(tmp_path: Path) -> None:
+    """With a model made here, since none can be downloaded: a rule that knows one name."""
+    pytest.importorskip("presidio_analyzer", reason="the extra presidio is not installed")
+    import spacy
+
+    language: Any = spacy.blank("en")
+    language.add_pipe("entity_ruler").add_patterns([{"label": "PERSON", "pattern": "Zoë Müller"}])
+    language.to_disk(tmp_path / "model")
+    records = [{"text": "Écrivez à Zoë Müller: maria@posta.it"}]
+    options = {"redact": ["email", "presidio"], "model": str(tmp_path / "model")}
+    assert cleaned(tmp_path, records, "personal_data", **options)[1] == ["Écrivez à [PERSON]: email@example.com"]
 
 
 def test_without_presidio(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"pip install 'assay\[presidio\]'"):
-        Presidio("en", ("PERSON",))
+        Presidio("en", "en_core_web_lg", ("PERSON",))
 
 
 # ----------------------------------------------------------------------------------------------------- language

@@ -33,6 +33,7 @@ class PersonalData(Frozen):
         default=("PERSON", "LOCATION"), min_length=1, description="what presidio looks for, where a kind is `presidio`"
     )
     language: str = Field(default="en", description="of the texts, for presidio")
+    model: str = Field(default="en_core_web_lg", description="spaCy's, installed or a folder, for presidio")
 
     name: ClassVar[str] = "personal_data"
 
@@ -94,7 +95,7 @@ class PersonalData(Frozen):
     def _presidio(self) -> Any:
         from assay.corpus.personal.presidio import Presidio
 
-        return Presidio(self.language, self.entities)
+        return Presidio(self.language, self.model, self.entities)
 
 
 def _counted(found: Sequence[Finding]) -> str:

@@ -1,9 +1,11 @@
 """Names and other personal data that no pattern finds, by Microsoft's Presidio (the extra `presidio`).
 
-Its models of language are downloaded by their own tools (`python -m spacy download en_core_web_lg`), never by assay.
+Presidio would download a missing spaCy model by itself; here it must be installed (`python -m spacy download
+en_core_web_lg`) or lie in a folder.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from assay.corpus.personal.find import Finding
@@ -16,23 +18,29 @@ _LEAST_SCORE = 0.5
 class Presidio:
     """Presidio's analyser for one language.
 
+    Args:
+        model: name of an installed spaCy model, or a folder with one.
+
     Raises:
-        UserError: the extra is not installed, or its model of the language is missing.
+        UserError: the extra is not installed, or the model is missing.
     """
 
-    def __init__(self, language: str, entities: Sequence[str]) -> None:
+    def __init__(self, language: str, model: str, entities: Sequence[str]) -> None:
         self._language, self._entities = language, list(entities)
         try:
+            import spacy
             from presidio_analyzer import AnalyzerEngine
+            from presidio_analyzer.nlp_engine import NlpEngineProvider
         except ImportError:
             raise UserError("presidio is not installed: pip install 'assay[presidio]'") from None
-        try:
-            self._engine: Any = AnalyzerEngine(supported_languages=[language])
-        except (OSError, ValueError, ImportError, SystemExit) as error:
+        if not spacy.util.is_package(model) and not Path(model).is_dir():
             raise UserError(
-                f"presidio cannot be used for language '{language}' ({error}); its models are installed by "
-                f"`python -m spacy download`, see Presidio's documentation"
-            ) from None
+                f"presidio needs the spaCy model '{model}', which is not installed: python -m spacy download {model}, "
+                f"or name another with --option personal_data.model=NAME"
+            )
+        models = [{"lang_code": language, "model_name": model}]
+        provider = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": models})
+        self._engine: Any = AnalyzerEngine(nlp_engine=provider.create_engine(), supported_languages=[language])
 
     def add(self, text: str, found: Sequence[Finding]) -> list[Finding]:
         """What was found in a text and what Presidio finds beside it, in order and without overlaps."""
