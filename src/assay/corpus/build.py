@@ -80,7 +80,7 @@ def build_corpus(
         UserError: a source cannot be read, two have one name, a domain is too small, or the disk is full. Nothing is
             left behind.
     """
-    _check_names(sources)
+    check_names(sources)
     documents = ((source.name, document) for source in sources for document in read_source(source))
     return build_from(
         corpora_dir, documents, tokenizer, progress, vault=vault, span_bytes=span_bytes, shard_bytes=shard_bytes,
@@ -212,7 +212,8 @@ def _write_spans(spool: Spool, names: Sequence[str], path: Path, limit: int) -> 
                 file.write(json.dumps({"domain": name, **span._asdict()}) + "\n")
 
 
-def _check_names(sources: Sequence[Source]) -> None:
+def check_names(sources: Sequence[Source]) -> None:
+    """Raise `UserError` unless there are sources, each with a name of its own."""
     if not sources:
         raise UserError("a corpus needs at least one source; write for example prose=./books")
     names = [source.name for source in sources]

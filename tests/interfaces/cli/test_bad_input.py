@@ -321,7 +321,7 @@ def test_a_failed_init_leaves_an_empty_folder_empty(tmp_path: Path) -> None:
     [
         (["--seed", "-1"], "--seed -1: give a whole number from 0 to 2147483647"),
         (["--seed", "2147483648"], "--seed 2147483648: give a whole number"),
-        (["--tokenizer", "words"], "tokenizer 'words' is not known: write 'bytes', or 'bpe:N'"),
+        (["--tokenizer", "words"], "tokenizer 'words' is not known: write 'bytes', 'bpe:N'"),
         (["--ladder", "steep"], "no ladder is called 'steep', nor is there such a file; ready-made are: cpu, tiny"),
         (["--recipe", "nowhere.toml"], "nowhere.toml: no such file"),
         (["--recipe", "best"], "no recipe is called 'best'; name a TOML file, or one of: nanogpt, reference"),

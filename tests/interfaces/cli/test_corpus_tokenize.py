@@ -30,10 +30,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def with_text(lab: Path, material: Path, source: Path) -> Path:
-    """A lab with an edition: the text that its corpus was built from, and tales."""
-    for name, path in (("prose", material / "prose"), ("verse", material / "verse"), ("tales", source)):
-        assert assay("corpus", "add", lab, f"{name}={path}").code == 0
+def with_text(lab: Path, source: Path) -> Path:
+    """A lab with the text that its corpus was built from, and tales."""
+    assert assay("corpus", "add", lab, f"tales={source}").code == 0
     return lab
 
 
@@ -93,14 +92,15 @@ def test_a_lab_that_has_trained_keeps_its_corpus(used: Path, source: Path, mater
     words = ("--tokenizer", "bpe:300", "--ladder", material / "ladder.toml")
     made = facts("init", new, "--corpus-from", lab, *words)
     assert (lab / "corpora" / made["corpus"]).is_dir()
-    assert set(made["domains"]) == {"tales"}
+    assert set(made["domains"]) == {"prose", "tales", "verse"}
     assert facts("corpus", "tokenize", new)["encoded"]["documents"] == 0
     done = assay("init", tmp_path / "no", "--corpus-from", lab, "--corpus", "a=b")
     assert (done.code, "cannot go together" in done.err) == (2, True)
 
 
-def test_what_cannot_be_tokenised(fresh: Path, lab: Path, source: Path) -> None:
-    done = assay("corpus", "tokenize", fresh)
+def test_what_cannot_be_tokenised(lab: Path, source: Path) -> None:
+    shutil.rmtree(lab / "text")
+    done = assay("corpus", "tokenize", lab)
     assert done.code == 2
     assert "no text here yet" in done.err
     assert assay("corpus", "add", lab, f"tales={source}").code == 0

@@ -60,14 +60,14 @@ def test_full_for_the_store_during_init(disk: Disk, material: Path, monkeypatch:
     """The corpus fits, but nothing after it."""
     from assay.corpus import build
 
-    built = build.build_corpus
+    built = build.build_from
 
     def then_full(*arguments: object, **options: object) -> object:
         manifest = built(*arguments, **options)  # type: ignore[arg-type]
         disk.resize(disk.used() + 8192)
         return manifest
 
-    monkeypatch.setattr(build, "build_corpus", then_full)
+    monkeypatch.setattr(build, "build_from", then_full)
     words = ["--corpus", f"prose={material / 'prose'}", "--ladder", material / "ladder.toml"]
     done = assay("init", disk.folder / "lab", *words)
     assert done.code == 2

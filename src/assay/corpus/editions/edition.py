@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from assay.corpus.private import write_private
-from assay.corpus.steps.account import Account
+from assay.corpus.steps.account import Account, Amount
 from assay.corpus.workfolder import sync, sync_tree
 from assay.spec.base import Frozen, canonical_json, sha256_text
 from assay.spec.errors import UserError
@@ -39,6 +39,7 @@ class Edition(Frozen):
     removed_root: str = Field(description="the same over the documents removed")
     documents: int
     bytes: int
+    domains: dict[str, Amount] = Field(description="documents kept")
     tool: str = Field(description="program and version")
     shards: tuple[ShardFiles, ...]
 

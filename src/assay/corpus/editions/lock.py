@@ -17,7 +17,7 @@ def making_edition(lab: Path) -> Iterator[None]:
         UserError: another process holds it.
     """
     folder = lab / TEXT
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -29,6 +29,7 @@ from assay.corpus.editions.edition import (
 )
 from assay.corpus.editions.rows import REMOVED, SCHEMA, RowsWriter, leaves
 from assay.corpus.merkle import MerkleTree
+from assay.corpus.steps.account import Amount
 from assay.corpus.steps.engine import Progress
 from assay.corpus.workfolder import work_folder
 from assay.spec.errors import UserError
@@ -168,6 +169,7 @@ def _write_again(lab: Path, edition: OpenEdition, parent: str, request: Request,
     folder = work / "edition"
     trees = {"kept": MerkleTree(), "removed": MerkleTree()}
     shards, gone = [], 0
+    domains: dict[str, Amount] = {}
     for shard in edition.manifest.shards:
         sizes: dict[str, tuple[int, int]] = {}
         for side, schema in (("kept", SCHEMA), ("removed", REMOVED)):
@@ -181,13 +183,15 @@ def _write_again(lab: Path, edition: OpenEdition, parent: str, request: Request,
                     writer.write(rest)
                     trees[side].extend(leaves(rest))
             writer.close()
+            for name, amount in writer.domains.items() if side == "kept" else ():
+                domains[name] = domains.get(name, Amount()) + amount
             sizes[side] = writer.documents, writer.bytes
         documents, size = sizes["kept"]
         shards.append(shard.model_copy(update={"documents": documents, "bytes": size, "removed": sizes["removed"][0]}))
     manifest: Edition = edition.manifest.model_copy(update={
         "parent": parent, "root": trees["kept"].root(), "removed_root": trees["removed"].root(),
         "documents": sum(shard.documents for shard in shards), "bytes": sum(shard.bytes for shard in shards),
-        "shards": tuple(shards),
+        "domains": domains, "shards": tuple(shards),
     })  # fmt: skip
     report = {**_without_quotations(edition.report(), texts), "removed_on_request": gone}
     account = edition.account()

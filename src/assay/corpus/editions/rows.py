@@ -3,11 +3,13 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assay.corpus.merkle import document_leaf
+from assay.corpus.steps.account import Amount
 
 SCHEMA = pa.schema(
     [
@@ -49,6 +51,7 @@ class RowsWriter:
         self._held = 0
         self.documents = 0
         self.bytes = 0
+        self.domains: dict[str, Amount] = {}
 
     def write(self, table: pa.Table) -> None:
         lengths = pc.binary_length(table["text"])  # pyright: ignore[reportAttributeAccessIssue]
@@ -64,6 +67,11 @@ class RowsWriter:
             self._tables.append(table.slice(start))
         self.documents += len(table)
         self.bytes += int(sizes.sum())
+        domains = table["domain"].combine_chunks().dictionary_encode()
+        codes, names = domains.indices.to_numpy(), domains.dictionary.to_pylist()
+        for name, documents, size in zip(names, np.bincount(codes), np.bincount(codes, sizes), strict=True):
+            amount = Amount(documents=int(documents), bytes=int(size))
+            self.domains[name] = self.domains.get(name, Amount()) + amount
 
     def close(self) -> None:
         self._flush()

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assay.corpus.bad import BadDocument
 from assay.corpus.documents import Source
 from assay.corpus.editions.edition import TEXT, Edition, OpenEdition, ShardFiles, has_text, newest_edition, publish
 from assay.corpus.editions.lock import making_edition
@@ -29,7 +30,7 @@ from assay.corpus.ingest.locations import fingerprint, shards_of
 from assay.corpus.ingest.rows import rows_of
 from assay.corpus.licences.policy import Terms
 from assay.corpus.merkle import MerkleTree
-from assay.corpus.steps.account import Account
+from assay.corpus.steps.account import Account, Amount
 from assay.corpus.steps.bare_batch import BarePiece
 from assay.corpus.steps.bare_input import BareInput
 from assay.corpus.steps.engine import Progress, cpu_seconds
@@ -93,13 +94,13 @@ def add(lab: Path, intake: Intake, *, workers: int = 1, progress: Progress | Non
             files,
             folder / "facts",
             skip_bad=intake.skip_bad,
-            earlier=_earlier_keys(parent) if parent else (),
+            earlier=_EarlierKeys(parent) if parent else (),
             terms=intake.terms,
         )
         try:
             account = _take_in(source, journal, folder, intake, workers, progress)
             edition = _publish(lab, parent, folder, journal, intake, account)
-        except UserError:
+        except BadDocument:  # of other troubles it may go on
             shutil.rmtree(folder)
             raise
         for left in (lab / TEXT).glob(".add-*"):  # of requests that nobody made again
@@ -117,10 +118,6 @@ def _journal(folder: Path, asked: dict[str, Any]) -> Journal:
         journal = Journal.open(folder, asked, today)
     assert journal is not None
     return journal
-
-
-def _earlier_keys(parent: OpenEdition) -> "_EarlierKeys":
-    return _EarlierKeys(parent)
 
 
 class _EarlierKeys:
@@ -159,6 +156,9 @@ def _take_in(
     for arrays in source.facts:
         facts = Facts.of(arrays)
         counts.add(tally(facts.sizes, facts.domains, facts.names, Judged()))
+    for each in intake.sources:
+        if each.name not in counts.into:
+            raise UserError(f"{each.location}: no text in it, so domain '{each.name}' would be empty")
     return counts.account(STEP, source.bad, time.monotonic() - wall, cpu_seconds() - cpu)
 
 
@@ -225,6 +225,9 @@ def _publish(
             columns = ["id", "domain", "source", "licence", "text_hash"]
             for batch in file.iter_batches(columns=columns, use_threads=False):
                 tree.extend(leaves(batch))
+    domains = dict(parent.manifest.domains) if parent else {}
+    for name, flow in account.domains.items():
+        domains[name] = domains.get(name, Amount()) + flow.out
     manifest = Edition(
         step=STEP,
         parameters={
@@ -233,7 +236,7 @@ def _publish(
         },
         parent=parent.id if parent else "", root=tree.root(), removed_root=MerkleTree().root(),
         documents=sum(shard.documents for shard in shards), bytes=sum(shard.bytes for shard in shards),
-        tool=f"assay {version('assay')}", shards=tuple(shards),
+        domains=domains, tool=f"assay {version('assay')}", shards=tuple(shards),
     )  # fmt: skip
     publish(lab, whole, manifest, account, {})
     return manifest.id

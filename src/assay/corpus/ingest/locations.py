@@ -8,7 +8,7 @@ from assay.corpus import embedded
 from assay.corpus.bad import BadDocument
 from assay.corpus.documents import Source
 from assay.corpus.records import hub_rows
-from assay.corpus.steps.bare_files import BareShard, bare_shards
+from assay.corpus.steps.bare_files import BareShard, NoText, bare_shards
 from assay.corpus.steps.lines import Lines, document_lines, encode
 from assay.spec.errors import UserError
 
@@ -22,7 +22,10 @@ def shards_of(source: Source) -> list[BareShard]:
         return [BareShard(source.name, source.name, Path(where), 0, lambda: _hub(where), True, where)]
     if where.startswith(embedded.PREFIX):
         return [BareShard(source.name, source.name, Path(where), 0, lambda: _embedded(where), True, where)]
-    found = bare_shards(Path(where).expanduser(), where)
+    try:
+        found = bare_shards(Path(where).expanduser(), where)
+    except NoText as empty:
+        raise UserError(f"{empty}, so domain '{source.name}' would be empty") from None
     return [replace(shard, domain=source.name, settled=True) for shard in found]
 
 

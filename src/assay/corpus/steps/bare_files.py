@@ -18,6 +18,10 @@ from assay.spec.errors import UserError
 Reader = Callable[[], Iterator[Lines | BadDocument]]
 
 
+class NoText(UserError):
+    """There are no files with text."""
+
+
 @dataclass(frozen=True)
 class BareShard:
     """A file of the input, or all plain text files of a folder.
@@ -52,7 +56,7 @@ def bare_shards(path: Path, source: str = "") -> list[BareShard]:
     """
     if path.is_dir():
         return _folder_shards(path, source)
-    expected = "expected a folder, .jsonl, .jsonl.gz, .jsonl.zst, .parquet or text"
+    expected = "expected a folder, .txt, .md, .jsonl, .jsonl.gz, .jsonl.zst, .parquet or other text"
     if not path.exists():
         raise UserError(f"{path}: no such file or folder; {expected}")
     if not path.is_file():
@@ -96,7 +100,7 @@ def _folder_shards(folder: Path, source: str) -> list[BareShard]:
             BareShard(name, name, folder, size, lambda: document_lines(folder, _text_documents(folder, texts, source)))
         )
     if not shards:
-        raise UserError(f"{folder}: no text in it")
+        raise NoText(f"{folder}: no text in it")
     names = Counter(shard.name for shard in shards)
     return [
         replace(shard, name=f"{shard.name}-{number}") if names[shard.name] > 1 else shard

@@ -56,6 +56,7 @@ class EditionOutput:
         manifest = Edition(
             step=story.step, parameters=story.parameters, parent=self._parent, root=self._trees[0].root(),
             removed_root=self._trees[1].root(), documents=story.account.out.documents, bytes=story.account.out.bytes,
+            domains={name: flow.out for name, flow in story.account.domains.items()},
             tool=f"assay {version('assay')}",
             shards=tuple(
                 ShardFiles(name=name, documents=kept.documents, bytes=kept.bytes, removed=removed.documents)

@@ -44,10 +44,11 @@ def init(
         assay init newlab --corpus-from mylab --tokenizer bpe:8192
     """
     from assay.campaign.lab import check_mixture, check_shape, init_lab
-    from assay.corpus.build import build_corpus, build_from
+    from assay.corpus.build import build_from, check_names
     from assay.corpus.editions.documents import copy_editions, edition_documents
     from assay.corpus.editions.edition import newest_edition
     from assay.corpus.embedded import embedded_sources
+    from assay.corpus.ingest.add import Intake, add
     from assay.corpus.sources import Source
     from assay.corpus.tokenizers.kinds import tokenizer_named
     from assay.interfaces.cli.progress import corpus_progress
@@ -95,21 +96,23 @@ def init(
         raise UserError("--corpus and --corpus-from cannot go together; leave one of them out")
     # What can be known before a corpus is built, which may take long.
     asked = recipe if recipe != "nanogpt" else f"--ladder {ladder}"  # blame what a person wrote
-    known = set(edition.account().domains) if edition is not None else {source.name for source in sources}
+    known = set(edition.manifest.domains) if edition is not None else {source.name for source in sources}
     check_mixture(start, known, recipe)
     for scale in scales:
         check_shape(start, scale, tokenizer_named(tokenizer).vocab, asked)
     existed = folder.exists()
     try:
         with corpus_progress(quiet=json) as progress:
-            if edition is None or corpus_from is None:
-                manifest = build_corpus(folder / "corpora", sources, tokenizer, progress, vault=folder / "vault")
+            if corpus_from is None:
+                check_names(sources)
+                add(folder, Intake(tuple(sources)), progress=progress)
             else:
-                manifest = build_from(
-                    folder / "corpora", edition_documents(edition), tokenizer, progress, vault=folder / "vault",
-                    total=edition.manifest.bytes, also=(corpus_from / "corpora",),
-                ).manifest  # fmt: skip
                 copy_editions(corpus_from, folder)
+            edition = newest_edition(folder)
+            manifest = build_from(
+                folder / "corpora", edition_documents(edition), tokenizer, progress, vault=folder / "vault",
+                total=edition.manifest.bytes, also=() if corpus_from is None else (corpus_from / "corpora",),
+            ).manifest  # fmt: skip
         lab = init_lab(folder, manifest, changes)
     except BaseException:
         if not existed:
