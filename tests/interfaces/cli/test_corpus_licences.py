@@ -1,6 +1,7 @@
 """The licence policy of lab.toml: shown, refused before training, enforced by a step."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ LICENCES = ("MIT License", "cc by-nc 4.0", "", "Apache 2.0")
 
 @pytest.fixture
 def text(lab: Path, tmp_path: Path) -> Path:
+    shutil.rmtree(lab / "text")  # of the start
     rows = [{"id": f"d{i}", "text": f"Text {i}. " * 20, "licence": LICENCES[i % 4]} for i in range(40)]
     (tmp_path / "web.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert assay("corpus", "add", lab, f"web={tmp_path / 'web.jsonl'}").code == 0

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -33,7 +34,6 @@ def made(tmp_path: Path, material: Path) -> Path:
     for words in (
         ("init", lab, "--corpus", f"web={path}", "--ladder", material / "ladder.toml", "--recipe",
          material / "start.toml"),
-        ("corpus", "add", lab, f"web={path}"),
         ("corpus", "dedup", lab, "--method", "exact"),
         ("corpus", "tokenize", lab),
     ):  # fmt: skip
@@ -113,6 +113,7 @@ def test_a_corpus_with_runs_is_withdrawn_and_another_made(made: Path) -> None:
 
 
 def test_a_lab_without_editions_is_told_to_begin_anew(lab: Path) -> None:
+    shutil.rmtree(lab / "text")
     corpus = next((lab / "corpora").glob("*"))
     row = pq.read_table(corpus / "documents.parquet", columns=["hash"]).to_pylist()[0]
     done = assay("corpus", "remove", lab, row["hash"])
