@@ -186,3 +186,15 @@ def test_broken_tokenizer_file(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(UserError, match="not a tokenizer in the Hugging Face format"):
             tokenizer_named(str(path))
+
+
+def test_a_vocabulary_that_lacks_bytes() -> None:
+    """The library passes over what such a vocabulary has no token for, and so does the quick way."""
+    poor = HfTokenizer(models.BPE())
+    poor.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    poor.decoder = decoders.ByteLevel()
+    poor.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=120, special_tokens=["</s>"], show_progress=False))
+    tokenizer = HuggingFace(poor.to_str())
+    assert byte_level(tokenizer.serialised)
+    texts = ["the 世界 lesson", "ß§", "QZ@", *TEXTS[:3]]
+    assert [part.tolist() for part in tokenizer.encode_many(texts)] == [poor.encode(text).ids for text in texts]

@@ -11,7 +11,8 @@ from assay.corpus.tokenizers.words import SEPARATOR, stream_words
 #: Beyond so many tokens in it the cache begins anew. Texts have few words that occur often.
 MOST_TOKENS = 8 << 20
 
-EncodeWords = Callable[[Sequence[str]], Sequence[Sequence[int]]]
+#: Tokens of words, one word's after the other's, and how many each has.
+EncodeWords = Callable[[Sequence[bytes]], tuple[np.ndarray, np.ndarray]]
 
 
 class WordCache:
@@ -53,12 +54,10 @@ class WordCache:
         known = self._number
         new = [word for word in words if word not in known]
         if new:
-            encoded = self._encode_words([word.decode() for word in new])
+            tokens, sizes = self._encode_words(new)
             known.update(zip(new, range(len(known), len(known) + len(new)), strict=True))
-            sizes = np.fromiter(map(len, encoded), np.int64, len(new))
             ends = len(self._tokens) + np.cumsum(sizes)
-            flat = np.fromiter((token for word in encoded for token in word), self._kind, int(sizes.sum()))
-            self._tokens = np.concatenate([self._tokens, flat])
+            self._tokens = np.concatenate([self._tokens, tokens.astype(self._kind)])
             self._starts = np.concatenate([self._starts, ends - sizes])
             self._sizes = np.concatenate([self._sizes, sizes])
         return np.fromiter(map(known.__getitem__, words), np.int64, len(words))

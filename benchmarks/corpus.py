@@ -1,0 +1,69 @@
+"""How fast the steps from raw text to tokens are, and in how much memory; against the usual tools in the same run.
+
+    python benchmarks/corpus.py                    every section
+    python benchmarks/corpus.py tokenizers         some of them
+    python benchmarks/corpus.py --quick            seconds; shows that everything runs, and measures nothing
+
+The text is that of `corpora/` in the shared folder (--shared DIR or ASSAY_SHARED, default ../shared), repeated with
+seeded changes where more is needed. Peer and assay take turns, and medians of at least five measurements are reported
+for what takes seconds, in megabytes (10⁶ bytes of text) a second of processor time, or of wall time where it says so.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from pkgutil import iter_modules
+
+from harness import REPEATS, ROOT, Missing, Options, in_words, machine
+
+SECTIONS = tuple(sorted(module.name for module in iter_modules([str(Path(__file__).parent / "corpus_sections")])))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
+    parser.add_argument("--shared", type=Path, default=Path(os.environ.get("ASSAY_SHARED", ROOT.parent / "shared")))
+    parser.add_argument("--work", type=Path, help="folder for what takes long to make; a temporary one if left out")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="measurements of each side (at least 5)")
+    parser.add_argument("--quick", action="store_true", help="show that everything runs")
+    parser.add_argument("--json", action="store_true", help="print the numbers instead of tables")
+    given = parser.parse_args()
+    for name in given.sections:
+        if name not in SECTIONS:
+            parser.error(f"no section is called '{name}'; there are: {', '.join(SECTIONS)}")
+    if given.repeats < REPEATS:
+        parser.error(f"--repeats {given.repeats}: at least {REPEATS} are needed for a median")
+    return given
+
+
+def main() -> int:
+    given = arguments()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    found: dict[str, object] = {"machine": machine()}
+    code = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        options = Options(
+            peer=Path(), shared=given.shared, work=given.work or Path(temporary),
+            repeats=1 if given.quick else given.repeats, quick=given.quick,
+        )  # fmt: skip
+        for name in given.sections or SECTIONS:
+            section = importlib.import_module(f"corpus_sections.{name}")
+            try:
+                numbers, text = section.measure(options)
+            except Missing as error:
+                numbers, text = {"missing": str(error)}, f"Not measured: {error}."
+                code = 2 if name in given.sections else code
+            found[name] = numbers
+            if not given.json:
+                print(f"\n## {section.__doc__.partition(chr(10))[0]}\n\n{in_words(machine())}\n\n{text}", flush=True)
+    if given.json:
+        print(json.dumps(found, indent=1))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
