@@ -48,6 +48,7 @@ GROUPS = (
         ("clean", "corpus_clean:clean", "Remove documents and lines of poor quality, by thresholds of each domain."),
         ("dedup", "corpus_dedup:dedup", "Remove duplicate documents and repeated passages."),
         ("decontaminate", "corpus_decontaminate:decontaminate", "Take out text of evaluations."),
+        ("export", "corpus_export:export", "Describe text for other programs, in Croissant."),
         ("remove", "corpus_remove:remove", "Remove documents on request, and make anew what was made of them."),
         ("licences", "corpus_licences:licences", "Show the licences of text, and take out what is refused."),
         ("tokenize", "corpus_tokenize:tokenize", "Make a corpus to train on out of the newest text."),
