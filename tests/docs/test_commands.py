@@ -89,7 +89,9 @@ def prepare(folder: Path) -> None:
         (books / f"{i}.txt").write_text(f"Chapter {i}.\n\n" + f"It was the {i}th night, and all was still. " * 60)
     packed = (ROOT / "src" / "assay").rglob("*.py")
     lines = "".join(
-        json.dumps({"text": path.read_text(), "id": path.name}) + "\n" for path in sorted(packed) if path.stat().st_size
+        json.dumps({"text": path.read_text(), "id": path.relative_to(ROOT).as_posix()}) + "\n"
+        for path in sorted(packed)
+        if path.stat().st_size
     )
     (folder / "src.jsonl.zst").write_bytes(zstandard.compress(lines.encode()))
     (folder / "tiny-ladder.toml").write_text(LADDER)
