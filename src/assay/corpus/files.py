@@ -1,18 +1,20 @@
-"""Plain text files: strict UTF-8, with errors that name the byte."""
+"""Text files: strict UTF-8, with errors that name the byte; of web pages the main text."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from assay.corpus.bad import BadDocument, check_size
 from assay.corpus.documents import UNKNOWN_LICENCE, Document, content_group
+from assay.corpus.html import SUFFIXES as HTML_SUFFIXES
+from assay.corpus.html import main_text
 
 # Files with these endings are text by declaration, so one that is not UTF-8 is an error; in a folder, files with
 # other endings are taken when they turn out to be text and passed over when they do not.
-_PROSE = (".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".org", ".tex", ".html", ".htm", ".xml", ".srt")
+_PROSE = (".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".org", ".tex", ".xml", ".srt")
 _CODE = (".py", ".pyi", ".pyx", ".c", ".h", ".cc", ".cpp", ".hpp", ".cu", ".rs", ".go", ".java", ".kt", ".scala", ".js")
 _MORE_CODE = (".jsx", ".ts", ".tsx", ".rb", ".pl", ".php", ".swift", ".hs", ".ml", ".lean", ".jl", ".r", ".lua", ".sh")
 _DATA = (".csv", ".tsv", ".css", ".scss", ".sql", ".yaml", ".yml", ".toml", ".ini", ".cfg")
-TEXT_SUFFIXES = frozenset((*_PROSE, *_CODE, *_MORE_CODE, *_DATA))
+TEXT_SUFFIXES = frozenset((*HTML_SUFFIXES, *_PROSE, *_CODE, *_MORE_CODE, *_DATA))
 PART_BYTES = 8 * 1024
 
 
@@ -48,13 +50,13 @@ def looks_like_text(path: Path) -> bool:
 
 
 def read_whole(path: Path, name: str, source: str) -> Iterator[Document]:
-    """One document for a file; none if it holds only white space. `name` becomes the document's id."""
+    """One document for a file; none if it holds no text. `name` becomes the document's id."""
     if path.suffix.lower() not in TEXT_SUFFIXES and not looks_like_text(path):
         return
     check_size(str(path), path.stat().st_size)
     content = path.read_bytes()
     try:
-        text = decode(content, path)
+        text = main_text(content, path) if path.suffix.lower() in HTML_SUFFIXES else decode(content, path)
     except BadDocument:
         if path.suffix.lower() in TEXT_SUFFIXES:
             raise

@@ -8,6 +8,7 @@ from assay.corpus import embedded
 from assay.corpus.documents import Document as Document
 from assay.corpus.documents import Source as Source
 from assay.corpus.files import TEXT_SUFFIXES, read_parts, read_whole
+from assay.corpus.html import SUFFIXES as HTML_SUFFIXES
 from assay.corpus.records import read_hub, read_jsonl, read_parquet
 from assay.spec.errors import UserError
 
@@ -52,6 +53,8 @@ def _read(location: str) -> Iterator[Document]:
         raise UserError(f"{path}: the file is empty")
     if path.name.lower().endswith(RECORD_SUFFIXES):
         return _read_records(path, location)
+    if path.suffix.lower() in HTML_SUFFIXES:
+        return read_whole(path, path.name, location)
     if path.suffix.lower() in TEXT_SUFFIXES:
         return read_parts(path, location)
     raise UserError(f"{path}: unknown extension '{path.suffix}'; expected {_EXPECTED}")

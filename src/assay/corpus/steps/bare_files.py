@@ -11,6 +11,7 @@ from pathlib import Path
 from assay.corpus.bad import BadDocument
 from assay.corpus.documents import Document
 from assay.corpus.files import TEXT_SUFFIXES, read_parts, read_whole
+from assay.corpus.html import SUFFIXES as HTML_SUFFIXES
 from assay.corpus.sources import RECORD_SUFFIXES
 from assay.corpus.steps.lines import Lines, document_lines, parquet_lines, read_lines
 from assay.spec.errors import UserError
@@ -65,6 +66,9 @@ def bare_shards(path: Path, source: str = "") -> list[BareShard]:
         raise UserError(f"{path}: the file is empty")
     if path.name.lower().endswith(RECORD_SUFFIXES):
         return [_record_shard(path, path.name, path.absolute().parent.name, source)]
+    if path.suffix.lower() in HTML_SUFFIXES:
+        size, pages = path.stat().st_size, partial(_text_documents, path.parent, [path], source)
+        return [BareShard(path.stem, path.stem, path, size, lambda: document_lines(path, pages()))]
     if path.suffix.lower() in TEXT_SUFFIXES:
         size = path.stat().st_size
         return [BareShard(path.stem, path.stem, path, size, lambda: document_lines(path, _parts(path, source)))]
