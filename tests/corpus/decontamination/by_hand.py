@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 
-NGRAM, LEAST = 13, 5
+NGRAM, LEAST = 13, 4
 #: Writing without spaces, by the beginnings of its characters' names.
 _ALONE = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
 

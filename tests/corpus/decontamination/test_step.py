@@ -73,7 +73,7 @@ def test_apostrophes_hyphens_accents_and_scripts(wanted: str, there: str) -> Non
 def test_a_removed_document_tells_what_was_found_where() -> None:
     item = "the quick brown fox jumps over the lazy dog near the old river bank"
     text = f"Une préface. {item.upper()}! The end."
-    _, judged = run(Decontaminate([evaluation("too short", item)]), documents(text, "other"))
+    _, judged = run(Decontaminate([evaluation("far too short", item)]), documents(text, "other"))
     start = text.encode().index(b"THE QUICK")
     end = start + len(item)
     assert judged.details == {0: f"quiz line 2, bytes {start} to {end}: “{item.upper()}”"}

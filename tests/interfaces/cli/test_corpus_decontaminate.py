@@ -91,7 +91,7 @@ def test_a_labs_text_is_compared_with_all_that_it_evaluates_on(folder: Path, mat
     filler = " ".join(draw.choices(vocabulary, k=80))
     more.write_text("".join(json.dumps({"id": name, "text": f"{filler}. {text}."}) + "\n"
                             for name, text in planted.items()))  # fmt: skip
-    assert assay("corpus", "add", lab, f"books={source}", f"web={more}").code == 0
+    assert assay("corpus", "add", lab, f"web={more}").code == 0
     edit(lab / "lab.toml", lambda data: data.update(evaluations=["../quiz.jsonl"]))
     done = assay("corpus", "decontaminate", lab, "--json")
     assert done.code == 0, done.err

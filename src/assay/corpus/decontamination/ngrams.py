@@ -14,8 +14,9 @@ from assay.corpus.decontamination.blocks import Block, blocks
 from assay.corpus.texts import Texts
 
 NGRAM = 13
-#: Fewer words are no evidence of where they come from.
-LEAST_WORDS = 5
+#: Fewer words are no evidence of where they come from: in 92 MB of text without any of the 19,376 items of ARC-easy,
+#: BLiMP and HellaSwag, 5 words and 4 found one document, 3 found two.
+LEAST_WORDS = 4
 #: A table of so many bits an entry lets one in as many foreign n-grams through to the exact search.
 _BITS_AN_ENTRY = 32
 

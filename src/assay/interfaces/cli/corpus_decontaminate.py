@@ -95,6 +95,8 @@ def decontaminate(
 
 
 def _show(account: "Account") -> None:
+    from assay.corpus.decontamination.ngrams import LEAST_WORDS
+
     into, out, report = account.into, account.out, account.report
     print(f"{count(into.documents, 'document')} ({size(into.bytes)}) in, {out.documents} ({size(out.bytes)}) out")
     evaluations = report["evaluations"]
@@ -108,7 +110,7 @@ def _show(account: "Account") -> None:
               f"{'  '.join(cells)}".rstrip())  # fmt: skip
     for name, found in evaluations.items():
         if found.get("too_short"):
-            print(f"  {name}: {count(found['too_short'], 'item')} of fewer than 5 words not looked for")
+            print(f"  {name}: {count(found['too_short'], 'item')} of fewer than {LEAST_WORDS} words not looked for")
     common = report["common_phrases"]
     if common["ngrams"]:
         kept = count(common["documents_kept"], "document")
