@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from assay.corpus.quality.classifier import FACTS, WEIGHTS, Classifier, best_share, read_classifier, write_classifier
 from assay.corpus.quality.features import BUCKETS
 from assay.corpus.quality.labels import EXCERPT, Excerpt, Label, LabelFile, excerpt_of, read_labels
-from assay.corpus.quality.make import from_good, from_labels
+from assay.corpus.quality.make import from_good, from_labels, in_order
 from assay.corpus.quality.preferences import preferences
 from assay.corpus.quality.reading import sample_text
 from assay.corpus.quality.sample import Drawn
@@ -158,6 +158,14 @@ def test_the_best_share(documents: list[tuple[int, int]], share: float) -> None:
         kept.add(place)
         total += sizes[place]
     assert set(np.flatnonzero(best_share(scores, sizes, share)).tolist()) == kept
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5)), min_size=2, max_size=25))
+def test_pairs_in_order(both: list[tuple[int, int]]) -> None:
+    pairs = [(a, b) for a in both for b in both if a[1] < b[1]]
+    if pairs:
+        right = sum(1.0 if a[0] < b[0] else 0.5 * (a[0] == b[0]) for a, b in pairs) / len(pairs)
+        assert in_order(*map(np.array, zip(*both, strict=True))) == pytest.approx(right)
 
 
 def test_weights_are_of_all_buckets(classifier: Classifier) -> None:

@@ -1,15 +1,19 @@
 """`assay quality`: from labels given at the terminal to a classifier and its page."""
 
+import hashlib
 import io
 import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pyarrow.parquet as pq
 import pytest
 
+from assay.corpus.quality.reading import sample_text
 from assay.interfaces.cli import quality, quality_label
 from assay.spec.errors import UserError
+from assay.spec.lab import LabConfig
 
 
 @pytest.fixture
@@ -72,7 +76,7 @@ def test_from_labels_to_a_page(
     quality.train(into=folder, labels=[one, other], json=True)
     told = json.loads(capsys.readouterr().out)
     assert told["grades"] == {"1": 30, "5": 30}
-    assert told["rank_correlation"] > 0.8
+    assert told["in_order"] > 0.95
     quality.train(into=folder, labels=[one, other])
     assert "calibration error" in capsys.readouterr().out
 
@@ -110,3 +114,13 @@ def test_what_does_not_go_together(text: Path, tmp_path: Path) -> None:
         quality.train(into=tmp_path / "q", labels=[tmp_path / "none.jsonl"])
     with pytest.raises(UserError, match="not a label"):
         quality.train(into=tmp_path / "q", labels=[text])
+
+
+def test_nobody_is_shown_what_a_lab_is_judged_by(lab: Path) -> None:
+    """What is drawn is exactly what its corpus is trained on; held-out and sealed text is left out."""
+    config = LabConfig.from_toml(lab / "lab.toml")
+    rows = pq.read_table(lab / "corpora" / config.corpus.id / "documents.parquet").to_pylist()
+    trained = {row["hash"] for row in rows if row["split"] == "train"}
+    assert trained < {row["hash"] for row in rows}
+    drawn = sample_text([lab], 10_000).documents
+    assert {hashlib.sha256(each.text.encode()).hexdigest() for each in drawn} == trained

@@ -25,7 +25,7 @@ class Training(Frozen):
     """What is known of a classifier from its training, all of it on labels that the model in question had not seen.
 
     Attributes:
-        rank_correlation: Spearman's, of score and grade.
+        in_order: share of the pairs with different grades of which the better has the higher score (0.5: chance).
         agreement: of the rounded score with the grade, to compare with that of two labellers.
     """
 
@@ -36,7 +36,7 @@ class Training(Frozen):
     domains: dict[str, int]
     penalty: float
     threshold: int = Field(description="calibration is that of the chance of this grade or better")
-    rank_correlation: float
+    in_order: float
     agreement: Agreement
     calibration: Calibration
 
@@ -82,7 +82,6 @@ def _made(kind: str, labelled: Labelled, authors: Sequence[str]) -> tuple[Classi
     column = int(np.searchsorted(trained.levels[1:], threshold))
     scores = trained.scores()
     rounded = np.floor(scores + 0.5).astype(int)
-    correlation = np.corrcoef(rankdata(scores), rankdata(labelled.grades))[0, 1] if len(set(scores.tolist())) > 1 else 0
     told = Training(
         kind=kind,
         labels=len(labelled.texts),
@@ -91,13 +90,29 @@ def _made(kind: str, labelled: Labelled, authors: Sequence[str]) -> tuple[Classi
         domains=_counted(labelled.domains),
         penalty=trained.penalty,
         threshold=threshold,
-        rank_correlation=float(correlation),
+        in_order=in_order(scores, labelled.grades),
         agreement=agreement(rounded.tolist(), labelled.grades.tolist()),
         calibration=calibrate(trained.chances[:, column], labelled.grades >= threshold, labelled.groups),
     )
     facts: dict[str, Any] = {"training": told.model_dump(mode="json")}
     weights, thresholds = trained.fit.weights.astype(np.float32), trained.fit.thresholds.astype(np.float32)
     return Classifier(weights, thresholds, trained.levels, facts), told
+
+
+def in_order(scores: np.ndarray, grades: np.ndarray) -> float:
+    """Share of the pairs with different grades whose scores are in the same order; equal scores count half.
+
+    For two grades it is the area under the ROC curve (Hanley and McNeil 1982).
+    """
+    right, pairs = 0.0, 0
+    levels = np.unique(grades)
+    for place, low in enumerate(levels):
+        for high in levels[place + 1 :]:
+            below, above = scores[grades == low], scores[grades == high]
+            ranks = rankdata(np.concatenate((below, above)))[len(below) :]
+            right += float(ranks.sum()) - len(above) * (len(above) + 1) / 2
+            pairs += len(below) * len(above)
+    return right / pairs
 
 
 def _threshold(trained: Trained) -> int:

@@ -104,7 +104,11 @@ def _print_training(told: "Training") -> None:
     grades = ", ".join(f"{n} × {grade}" for grade, n in told.grades.items())
     calibration = told.calibration
     print(f"{count(told.labels, 'text')} ({grades}); judged by models that had not seen the text in question:")
-    print(f"  score and grade    rank correlation {told.rank_correlation:.3f}, weighted kappa {_kappa(told.agreement)}")
+    print(
+        f"  order              of two texts with different grades the better has the higher score in "
+        f"{100 * told.in_order:.0f}%"
+    )
+    print(f"  agreement          weighted kappa of score and grade {_kappa(told.agreement)}")
     print(f"  calibration error  {calibration.ece:.3f}, 95% interval [{calibration.lo:.3f}, {calibration.hi:.3f}]; "
           f"perfect chances would show up to {calibration.perfect:.3f}")  # fmt: skip
     print(f"  Brier score        {calibration.brier:.3f}; {calibration.base:.3f} if every text got the same chance")

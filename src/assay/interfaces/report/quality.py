@@ -35,7 +35,7 @@ def quality_picture(training: dict[str, Any], found: Preferences) -> str:
                 _ticks(scores),
                 [(_height(i, count), str(i + 1)) for i in range(count)],
                 "score",
-                ", ".join(f"{i + 1} {each.domain}" for i, each in enumerate(found.domains)),
+                _numbered(found),
                 height=28 * count + 20,
             ),
         ],
@@ -69,8 +69,8 @@ def page(training: dict[str, Any], found: Preferences) -> str:
         "classifier also learns what domains look like, so filter within domains.",
         plot(
             [_domain_mark(each, i, count, scores) for i, each in enumerate(found.domains)],
-            x_ticks=_ticks(scores), y_ticks=[(_height(i, count), each.domain) for i, each in enumerate(found.domains)],
-            x_label="score", y_label="", alt="scores by domain", height=28 * count + 20,
+            x_ticks=_ticks(scores), y_ticks=[(_height(i, count), str(i + 1)) for i in range(count)], x_label="score",
+            y_label=_numbered(found), alt="scores by domain", height=28 * count + 20,
         ),
         table(
             "Scores by domain",
@@ -142,7 +142,7 @@ def _training_table(training: dict[str, Any]) -> Html:
         ("trained on", f"{training['labels']:,} texts ({training['kind']})"),
         ("grades", ", ".join(f"{n} × {grade}" for grade, n in training["grades"].items())),
         ("labels by", ", ".join(f"{author} ({n})" for author, n in training["authors"].items()) or "nobody"),
-        ("rank correlation of score and grade", f"{training['rank_correlation']:.3f}"),
+        ("pairs with different grades in the right order", f"{100 * training['in_order']:.1f}%"),
         ("weighted kappa of score and grade", kappa),
     ]
     return table("Training", ("what", "value"), rows)
@@ -162,6 +162,11 @@ def _samples(each: DomainScores) -> Html:
             f"Samples of {each.domain}", ("quantile", "score", "document", "text"), rows, numeric=(0, 1)
         ),
     )  # fmt: skip
+
+
+def _numbered(found: Preferences) -> str:
+    """What the numbers at an axis stand for, since names of domains may be long."""
+    return ", ".join(f"{i + 1} {each.domain}" for i, each in enumerate(found.domains))
 
 
 def _range(found: Preferences) -> tuple[float, float]:
