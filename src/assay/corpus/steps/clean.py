@@ -1,7 +1,6 @@
 """The step `clean`: filters that remove documents and change texts, with thresholds learned in each domain."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,55 +9,14 @@ import numpy as np
 
 from assay.corpus.filters.chain import Switches, edit, losses, measure
 from assay.corpus.filters.filter import Filter, Reading, Rule
+from assay.corpus.filters.plan import Plan, Tried, named_rules
 from assay.corpus.filters.thresholds import Threshold, best_share, learn, removes
+from assay.corpus.steps.columns import Columns
 from assay.corpus.steps.step import Batch, Judged, Survey
 from assay.spec.base import Frozen
 from assay.spec.cleaning import Cleaning
 from assay.spec.errors import UserError
 from assay.spec.registry import load
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A rule in a domain: its threshold, and the documents that it would remove if it were the only one.
-
-    Attributes:
-        published: share of the domain's documents that the published threshold would remove.
-        documents: that the threshold removes.
-        bytes: of those documents.
-    """
-
-    threshold: Threshold
-    published: float
-    documents: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the surveys led to.
-
-    Attributes:
-        domains: names, in the order in which they were met.
-        documents: of each domain.
-        shares: of a domain's bytes that each edit would take away, by filter, (domains, edits); where it was measured.
-        switches: which edits are on, by filter, (domains, edits) bool.
-        rules: what each rule does, by domain and `FILTER.RULE`.
-        verdicts: file of (documents,) int16, one more than the number of the rule that removes each; 0: it stays.
-        values: file of (documents,) float64, the statistic that rule looked at.
-    """
-
-    domains: list[str] = field(default_factory=list)
-    documents: list[int] = field(default_factory=list)
-    shares: dict[str, np.ndarray] = field(default_factory=dict)
-    switches: dict[str, np.ndarray] = field(default_factory=dict)
-    rules: dict[str, dict[str, Tried]] = field(default_factory=dict)
-    verdicts: Path | None = None
-    values: Path | None = None
-
-    def share(self, name: str, row: int, column: int) -> float | None:
-        """What an edit would take of a domain's bytes; None where that was not measured."""
-        return round(float(self.shares[name][row, column]), 6) if name in self.shares else None
 
 
 class Clean:
@@ -89,7 +47,7 @@ class Clean:
     @cached_property
     def rules(self) -> list[tuple[str, str, Rule]]:
         """Every rule in the order of use: its name and its statistic's, both with the filter's in front."""
-        return [(f"{f.name}.{rule.name}", f"{f.name}.{rule.statistic}", rule) for f in self.filters for rule in f.rules]
+        return named_rules(self.filters)
 
     def parameters(self) -> dict[str, Any]:
         read = {each.name: each.contents for each in self.filters if isinstance(each, Reading)}
@@ -135,7 +93,7 @@ class Clean:
 
     def _decide_rules(self, surveys: Iterable[Survey], before: Plan, work: Path) -> Plan:
         """Learn thresholds, and judge every document by them."""
-        columns = _Columns(work, dict.fromkeys(["codes"], np.int32) | dict.fromkeys(["bytes"], np.int64))
+        columns = Columns(work, dict.fromkeys(["codes"], np.int32) | dict.fromkeys(["bytes"], np.int64))
         domains = list(before.domains)
         for survey in surveys:
             for name in survey["names"].tolist():
@@ -216,60 +174,7 @@ class Clean:
         return Judged(removed, {i: changes.texts[i] for i in stays}, {i: changes.rules[i] for i in stays}, details)
 
     def report(self, plan: Plan) -> dict[str, Any]:
-        return {
-            "rules": [
-                {
-                    "domain": domain, "rule": name, "statistic": rule.statistic, "side": rule.side,
-                    "published": rule.threshold, "used": tried.threshold.value, "origin": tried.threshold.origin,
-                    "published_would_remove": round(tried.published, 6),
-                    "removes": {"documents": tried.documents, "bytes": tried.bytes},
-                }
-                for domain in plan.domains
-                for name, _, rule in self.rules
-                for tried in [plan.rules[domain][name]]
-            ],
-            "edits": [
-                {
-                    "domain": domain, "rule": f"{each.name}.{which.name}",
-                    "on": bool(plan.switches[each.name][row, column]), "would_take": plan.share(each.name, row, column),
-                }
-                for row, domain in enumerate(plan.domains)
-                for each in self.filters
-                for column, which in enumerate(each.edits)
-            ],
-            "too_few_to_learn": [
-                domain for domain, count in zip(plan.domains, plan.documents, strict=True)
-                if self.settings.learn and count * self.settings.most_removed < 1
-            ],
-        }  # fmt: skip
-
-
-class _Columns:
-    """Arrays of one number a document, gathered batch by batch in files, so that memory does not grow with them."""
-
-    def __init__(self, work: Path, kinds: dict[str, Any]) -> None:
-        self._work, self._kinds = work, kinds
-        self._names: list[str] = []
-
-    def add(self, values: Survey) -> None:
-        for name, each in values.items():
-            if name == "names":
-                continue
-            kind = self._kinds.get(name, np.float64)
-            with self._file(name).open("ab" if name in self._names else "wb") as file:
-                each.astype(kind).tofile(file)
-            if name not in self._names:
-                self._names.append(name)
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        kind = self._kinds.get(name, np.float64)
-        file = self._file(name)
-        if name not in self._names or file.stat().st_size == 0:
-            return np.zeros(0, kind)
-        return np.memmap(file, kind, "r")
-
-    def _file(self, name: str) -> Path:
-        return self._work / f"{name}.column"
+        return plan.report(self.filters, self.settings)
 
 
 def _by_domain(values: np.ndarray, codes: np.ndarray, count: int) -> np.ndarray:
