@@ -1,10 +1,9 @@
 """Files read piece by piece: plain, gzip or Zstandard, by the end of their names."""
 
-import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import zstandard
 
@@ -22,29 +21,28 @@ def read_chunks(path: Path) -> Iterator[tuple[bytes, int]]:
     try:
         with path.open("rb") as file:
             if path.suffix.lower() == ".gz":
-                with gzip.open(file) as unpacked:
-                    while chunk := unpacked.read(CHUNK):
-                        yield chunk, file.tell()
+                yield from _unpacked(file, lambda: zlib.decompressobj(wbits=31))
             elif path.suffix.lower() == ".zst":
-                yield from _frames(file)
+                yield from _unpacked(file, lambda: zstandard.ZstdDecompressor().decompressobj())
             else:
                 while chunk := file.read(CHUNK):
                     yield chunk, file.tell()
-    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+    except (EOFError, zlib.error, zstandard.ZstdError) as error:
         message = f"{path}: damaged or cut short ({error}); copy or compress it again"
         raise BadDocument("cut short", message) from None
 
 
-def _frames(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    # Frame by frame, because only a decompressor object tells a complete frame from one that was cut short.
-    frame = zstandard.ZstdDecompressor().decompressobj()
-    started = False
+def _unpacked(file: BinaryIO, decompressor: Callable[[], Any]) -> Iterator[tuple[bytes, int]]:
+    # Member by member, because only a decompressor object tells a complete one from one that was cut short, and gives
+    # what came before the cut.
+    member, started = decompressor(), False
     while chunk := file.read(-(-CHUNK // 8)):
-        while chunk:
+        while chunk and (started or chunk.strip(b"\0")):  # tapes are padded with zeros
             started = True
-            yield frame.decompress(chunk), file.tell()
-            chunk = frame.unused_data
-            if frame.eof:
-                frame, started = zstandard.ZstdDecompressor().decompressobj(), False
+            if content := member.decompress(chunk):
+                yield content, file.tell()
+            chunk = member.unused_data
+            if member.eof:
+                member, started = decompressor(), False
     if started:
-        raise EOFError("the last Zstandard frame is incomplete")
+        raise EOFError("the compressed data end too early")

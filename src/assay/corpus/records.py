@@ -85,7 +85,7 @@ def parse_line(line: bytes, where: str, offset: int, first: bool = False) -> Any
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        problem = f"{error.msg} at column {error.colno}"
+        problem = f"{error.msg.removesuffix(' at')} at column {error.colno}"
     except RecursionError:
         raise BadDocument(
             "broken JSON", f"{where}: JSON nested too deeply; each line should be one JSON object"

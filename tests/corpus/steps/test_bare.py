@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +190,7 @@ def test_cut_short(tmp_path: Path, suffix: str) -> None:
     account = run_bare(ToyDedup(), source, target, skip_bad=True)
     assert account.bad == {"cut short": 1}
     assert content.startswith(target.read_bytes())
+    assert len(target.read_bytes()) > len(content) / 4
 
 
 def test_same_text_under_one_id_is_a_duplicate(tmp_path: Path) -> None:
@@ -207,3 +211,38 @@ def test_where_nothing_may_be_written(tmp_path: Path) -> None:
     run_bare(ToyDedup(), source, tmp_path / "out")
     run_bare(ToyClean(), source, tmp_path / "out")  # a step's own result may be replaced
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["step"] == "clean"
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from assay.corpus import chunks
+from assay.corpus.steps import bare, lines
+from tests.corpus.steps.toy import ToyClean
+class Slow(ToyClean):
+    def apply(self, batch, plan):
+        time.sleep(0.02)
+        return super().apply(batch, plan)
+lines.BATCH_BYTES = chunks.CHUNK = 500
+print("ready", flush=True)
+bare.run_bare(Slow(), Path(sys.argv[1]), Path(sys.argv[2]), workers=2)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["out.jsonl", "out"])
+def test_killed_it_leaves_nothing_under_the_final_name(tmp_path: Path, target: str) -> None:
+    _write(tmp_path / "in.jsonl", _records(400))
+    command = [sys.executable, "-c", SLOW, str(tmp_path / "in.jsonl"), str(tmp_path / target)]
+    for wait in (0.05, 0.3):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3])
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(wait)
+        assert process.poll() is None
+        process.kill()
+        process.wait()
+        assert not (tmp_path / target).exists()
+    run_bare(ToyClean(), tmp_path / "in.jsonl", tmp_path / target)
+    # What the killed ones left is gone too.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", target]
