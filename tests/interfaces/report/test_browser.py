@@ -63,13 +63,17 @@ addEventListener("load", () => {
 
 
 def test_nothing_sticks_out_sideways_on_a_phone_or_a_laptop(known: dict[str, Any], tmp_path: Path) -> None:
-    """Measures the page, shut and with every detail open, in frames as wide as small and large screens."""
-    page = html.escape(render(known).replace(POLICY, "default-src 'none'; style-src 'unsafe-inline'"))
+    sideways(render(known), tmp_path)
+
+
+def sideways(text: str, folder: Path) -> None:
+    """Measures a page, shut and with every detail open, in frames as wide as small and large screens."""
+    page = html.escape(text.replace(POLICY, "default-src 'none'; style-src 'unsafe-inline'"))
     widths = (320, 390, 1280)
     frames = "".join(f'<iframe style="width:{w}px;height:800px;border:0" srcdoc="{page}"></iframe>' for w in widths)
-    wrapper = tmp_path / "wrapper.html"
+    wrapper = folder / "wrapper.html"
     wrapper.write_text(f"<!doctype html><body><output></output>{frames}{MEASURE}", encoding="utf-8")
-    found = re.search(r"<output>([^<]+)</output>", dump(wrapper, tmp_path / "profile"))
+    found = re.search(r"<output>([^<]+)</output>", dump(wrapper, folder / "profile"))
     assert found, "the page was not measured"
     measured = [[int(number) for number in part.split()] for part in found[1].split(";")]
     assert len(measured) == len(widths)

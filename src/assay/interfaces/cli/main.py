@@ -54,6 +54,8 @@ GROUPS = (
         ("tokenize", "corpus_tokenize:tokenize", "Make a corpus to train on out of the newest text."),
         ("mix", "corpus_mix:mix", "Show what a mixture comes to at each scale, as recipe lines too."),
         ("show", "corpus_show:show", "Tell a document's whole story, with the reasons of each step."),
+        ("report", "corpus_report:report", "Write a report on a corpus, a page to open in a browser."),
+        ("diff", "corpus_diff:diff", "Say what two editions, corpora or files have and have not in common."),
     )),
     ("tokenizer", "Tokenizers, and how they suit a text.", (
         ("train", "tokenizer:train", "Train a byte-level BPE on text."),

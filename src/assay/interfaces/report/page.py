@@ -16,9 +16,7 @@ from assay.interfaces.report.overview import generations, headline
 from assay.interfaces.report.parts import Facts, section
 from assay.interfaces.report.placebos import placebos
 from assay.interfaces.report.proposals import proposals
-from assay.interfaces.report.shell import document
-from assay.spec.errors import UserError
-from assay.training.files import replace_file
+from assay.interfaces.report.shell import document, write_page
 
 CHARTS = (loss_compute, training_curves, verdicts, predictions, domains)
 
@@ -53,15 +51,7 @@ def write_report(lab: Lab, path: Path | None = None) -> Path:
         UserError: the file cannot be written there.
     """
     target = lab.folder / "report.html" if path is None else path
-    if target.is_dir():
-        raise UserError(f"{target} is a folder; name the file that the report shall be written to")
-    page = render(facts_of(lab)).encode()
-    try:
-        replace_file(target, page)
-    except UserError:
-        raise
-    except OSError as error:
-        raise UserError(f"{target}: the report cannot be written there ({error.strerror}); name another file") from None
+    write_page(render(facts_of(lab)), target)
     return target
 
 

@@ -1,0 +1,1 @@
+"""The page of a corpus report, drawn from the facts of `assay.corpus.analysis`."""
