@@ -9,19 +9,20 @@ from pydantic import Field
 
 from assay.corpus.filters.filter import Measuring, Rule
 from assay.corpus.filters.parsed import Parsed
-from assay.corpus.quality.classifier import Classifier, read_classifier
+from assay.corpus.quality.classifier import Scorer, open_scorer
 from assay.spec.base import Frozen
 from assay.spec.errors import UserError
 
 
 class Quality(Measuring, Frozen):
-    """The score of a classifier that `assay quality train` made.
+    """The score of a classifier that `assay quality train` made, or of a fastText model.
 
     Scores of different domains do not compare (a classifier also learns what domains look like), so the best share is
     kept of each; `assay quality report` shows what a classifier prefers.
     """
 
-    classifier: str = Field(default="", description="folder of the classifier")
+    classifier: str = Field(default="", description="folder of the classifier, or a fastText model (.bin, .ftz)")
+    label: str = Field(default="", description="of a fastText model: whose probability is the score")
     share: float = Field(default=0.5, gt=0, le=1, description="of the bytes of each domain that is kept")
 
     name: ClassVar[str] = "quality"
@@ -39,10 +40,10 @@ class Quality(Measuring, Frozen):
         return self._opened.hash
 
     @cached_property
-    def _opened(self) -> Classifier:
+    def _opened(self) -> Scorer:
         if not self.classifier:
             raise UserError(
                 "filter 'quality' needs a classifier: make one with `assay quality train`, then "
                 "--option quality.classifier=FOLDER"
             )
-        return read_classifier(Path(self.classifier))
+        return open_scorer(Path(self.classifier), self.label)

@@ -4,12 +4,13 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from assay.corpus.quality.fasttext import SUFFIXES, FastText
 from assay.corpus.quality.features import BUCKETS, features
 from assay.corpus.quality.ordinal import Fit
 from assay.corpus.quality.training import expected
@@ -52,6 +53,34 @@ class Classifier:
     def scores(self, texts: Texts) -> np.ndarray:
         """Expected grade of each text, (N,) float64. A text's score does not depend on the others."""
         return expected(self.chances(texts), self.levels)
+
+
+class Scorer(Protocol):
+    """What gives texts scores.
+
+    Attributes:
+        hash: of all that scores depend on.
+    """
+
+    @property
+    def hash(self) -> str: ...
+
+    def scores(self, texts: Texts) -> np.ndarray:
+        """A score of each text, (N,) float64; higher is better, and none depends on the other texts."""
+        ...
+
+
+def open_scorer(path: Path, label: str = "") -> Scorer:
+    """A classifier's folder, or a fastText model (.bin, .ftz) of which the probability of a label is the score.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if path.suffix in SUFFIXES:
+        return FastText(path, label)
+    if label:
+        raise UserError(f"{path} is no fastText model, so it has no label '{label}'; leave the label out")
+    return read_classifier(path)
 
 
 def write_classifier(classifier: Classifier, folder: Path) -> None:

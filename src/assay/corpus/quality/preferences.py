@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 from scipy.stats import rankdata
 
-from assay.corpus.quality.classifier import Classifier, best_share
+from assay.corpus.quality.classifier import Classifier, Scorer, best_share
 from assay.corpus.quality.features import features, names
 from assay.corpus.quality.labels import excerpt_of
 from assay.corpus.quality.sample import Drawn
@@ -56,7 +56,7 @@ class DomainScores(Frozen):
 
 
 class Preferences(Frozen):
-    """What a classifier prefers."""
+    """What a classifier prefers. N-grams are known of assay's own classifiers only."""
 
     classifier: str = Field(description="hash")
     documents: int
@@ -65,13 +65,13 @@ class Preferences(Frozen):
     domains: tuple[DomainScores, ...]
 
 
-def preferences(classifier: Classifier, documents: Sequence[Drawn]) -> Preferences:
+def preferences(classifier: Scorer, documents: Sequence[Drawn]) -> Preferences:
     """Score a sample and say what the scores go with."""
     texts = Texts.of([document.text for document in documents])
     scores = classifier.scores(texts)
     half = best_share(scores, texts.sizes, 0.5)
     labels = np.array([document.domain for document in documents])
-    preferred, avoided = strongest(classifier, texts)
+    preferred, avoided = strongest(classifier, texts) if isinstance(classifier, Classifier) else ((), ())
     return Preferences(
         classifier=classifier.hash,
         documents=len(documents),

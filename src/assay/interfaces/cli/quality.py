@@ -118,10 +118,11 @@ def _print_training(told: "Training") -> None:
 
 
 def report(
-    classifier: Annotated[Path, Parameter(help="Folder of a classifier.")],
+    classifier: Annotated[Path, Parameter(help="Folder of a classifier, or a fastText model (.bin, .ftz).")],
     text: TextArgument,
     /,
     *,
+    label: Annotated[str, Parameter(help="Of a fastText model: whose probability is the score.")] = "",
     documents: Annotated[int, Parameter(help="Drawn from each domain.")] = 1000,
     html: Annotated[Path | None, Parameter(help="File for a page with samples.")] = None,
     svg: Annotated[Path | None, Parameter(help="File for a picture.")] = None,
@@ -136,19 +137,20 @@ def report(
 
         assay quality report quality web.jsonl.zst --html quality.html
         assay quality report mylab/quality mylab --json
+        assay quality report dclm.bin web.jsonl.zst --label hq --html quality.html
     """
-    from assay.corpus.quality.classifier import read_classifier
+    from assay.corpus.quality.classifier import Classifier, open_scorer
     from assay.corpus.quality.preferences import preferences
     from assay.corpus.quality.reading import sample_text
     from assay.interfaces.cli.progress import corpus_progress
     from assay.interfaces.report.picture import write_picture
     from assay.interfaces.report.quality import page, quality_picture
 
-    opened = read_classifier(classifier)
+    opened = open_scorer(classifier, label)
     with corpus_progress(quiet=json) as progress:
         drawn = sample_text(text, documents, seed=seed, doing="drawing documents", progress=progress)
     found = preferences(opened, drawn.documents)
-    training = opened.facts["training"]
+    training = opened.facts["training"] if isinstance(opened, Classifier) else None
     if svg:
         write_picture(svg, quality_picture(training, found))
     if html:
@@ -171,7 +173,8 @@ def _print_preferences(found: "Preferences") -> None:
         print(f"  {each.domain:<{width}}  {each.mean:>10.2f} ± {each.deviation:<9.2f}  {length:>23}  "
               f"{100 * each.kept:>31.0f}%")  # fmt: skip
     for what, grams in (("raises", found.preferred), ("lowers", found.avoided)):
-        print(f"  {what} scores: {', '.join(repr(each.text) for each in grams[:15])}")
+        if grams:
+            print(f"  {what} scores: {', '.join(repr(each.text) for each in grams[:15])}")
 
 
 def _kappa(found: "Agreement") -> str:

@@ -12,37 +12,32 @@ from assay.interfaces.report.shell import document
 _UNIT = Axis(0.0, 1.0)
 
 
-def quality_picture(training: dict[str, Any], found: Preferences) -> str:
+def quality_picture(training: dict[str, Any] | None, found: Preferences) -> str:
     """An SVG document: calibration, and the scores of each domain.
 
     Args:
-        training: what the classifier's facts say of its training.
+        training: what the classifier's facts say of its training; None where nothing is known of it.
     """
     low, high = _range(found)
     scores = Axis(low, high)
     count = len(found.domains)
-    return picture(
-        f"Quality by classifier {found.classifier}",
-        f"{_calibration_text(training)} Below: scores of {found.documents} documents by domain, from the 10th to the "
-        f"90th percentile, with the median.",
-        [
-            Panel(
-                _calibration_marks(training), _ticks(_UNIT), _ticks(_UNIT), _chance(training),
-                "share that labellers found so, with 95% intervals", height=320,
-            ),
-            Panel(
-                [_domain_mark(each, i, count, scores) for i, each in enumerate(found.domains)],
-                _ticks(scores),
-                [(_height(i, count), str(i + 1)) for i in range(count)],
-                "score",
-                _numbered(found),
-                height=28 * count + 20,
-            ),
-        ],
+    domains = Panel(
+        [_domain_mark(each, i, count, scores) for i, each in enumerate(found.domains)],
+        _ticks(scores), [(_height(i, count), str(i + 1)) for i in range(count)], "score", _numbered(found),
+        height=28 * count + 20,
     )  # fmt: skip
+    text = f"Scores of {found.documents} documents by domain, from the 10th to the 90th percentile, with the median."
+    title = f"Quality by classifier {found.classifier}"
+    if training is None:
+        return picture(title, text, [domains])
+    calibration = Panel(
+        _calibration_marks(training), _ticks(_UNIT), _ticks(_UNIT), _chance(training),
+        "share that labellers found so, with 95% intervals", height=320,
+    )  # fmt: skip
+    return picture(title, f"{_calibration_text(training)} Below: {text[0].lower()}{text[1:]}", [calibration, domains])
 
 
-def page(training: dict[str, Any], found: Preferences) -> str:
+def page(training: dict[str, Any] | None, found: Preferences) -> str:
     """A page: training, calibration, n-grams, domains, and samples at quantiles of each domain."""
     low, high = _range(found)
     scores = Axis(low, high)
@@ -53,7 +48,7 @@ def page(training: dict[str, Any], found: Preferences) -> str:
         element("h1", f"What classifier {found.classifier} prefers"),
         element("p", f"{found.documents:,} documents of {count} domains.", class_="state"),
     )
-    calibration = figure(
+    known = training and figure(
         "calibration",
         "Are its chances true?",
         _calibration_text(training),
@@ -84,7 +79,7 @@ def page(training: dict[str, Any], found: Preferences) -> str:
             numeric=range(1, 6),
         ),
     )  # fmt: skip
-    grams = figure(
+    grams = found.preferred and figure(
         "ngrams",
         "What moves scores",
         "Words and pairs of words by how far they move the rank of these texts; digits are shown as 0.",
@@ -95,7 +90,7 @@ def page(training: dict[str, Any], found: Preferences) -> str:
     return document(
         f"Classifier {found.classifier}",
         header,
-        element("main", section("quality", "Quality", _training_table(training), calibration, domains, grams),
+        element("main", section("quality", "Quality", training and _training_table(training), known, domains, grams),
                 section("samples", "Samples, from the lowest score to the highest", samples)),
     )  # fmt: skip
 
