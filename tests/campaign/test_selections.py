@@ -14,8 +14,9 @@ from assay.campaign.status import status_of
 from assay.corpus.manifest import open_corpus
 from assay.corpus.steps.step import Batch, Judged, Step
 from assay.interfaces.report.wording import data_cost
+from assay.spec.packing import pack_key
 from assay.spec.recipe import Data, Recipe
-from assay.spec.run import RunOrder
+from assay.spec.run import Run, RunOrder, Seed
 from tests.campaign import helpers
 from tests.campaign.conftest import MakeLab
 from tests.campaign.helpers import of_kind, proposal, session, simulate, simulated
@@ -48,7 +49,7 @@ def _toys(monkeypatch: pytest.MonkeyPatch) -> None:
     """gopher takes every fourth document, c4 all, and `all` and dedup none."""
     toys = {"gopher": 4, "c4": 1, "all": 10**9}
 
-    def steps_of(data: Data) -> Sequence[Step]:
+    def steps_of(data: Data, _: Path) -> Sequence[Step]:
         every = toys.get(data.filters, 10**9)
         return (Toy(every),) if data.selection() else ()  # type: ignore[return-value]
 
@@ -148,6 +149,53 @@ def test_a_session_s_time_pays_for_selecting(lab: MakeLab, monkeypatch: pytest.M
     assert "the budget of 1 s is spent" in simulate(made, "1s")
     assert of_kind(made, "selection") == []
     monkeypatch.undo()
+
+
+def test_a_session_killed_while_it_selects_goes_on_as_if_it_had_not_been(
+    lab: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, killed = (asked(lab, {"data.filters": "gopher"}, {"data.filters": "c4"}) for _ in range(2))
+    simulate(whole, "20runs")
+    made = labs.make_view
+    with monkeypatch.context() as patch:
+        for point in ("before", "after"):
+
+            def dies(*arguments: Any, point: str = point) -> None:
+                if point == "after":
+                    made(*arguments)
+                raise KeyboardInterrupt
+
+            patch.setattr(labs, "make_view", dies)
+            with pytest.raises(KeyboardInterrupt):
+                simulate(killed, "20runs" if point == "before" else None)
+    simulate(killed, None)
+
+    def told(lab_: Lab) -> list[tuple[Any, ...]]:
+        """History without what the clock says."""
+        entries = helpers.history(lab_)
+        for _, body, *_ in entries:
+            if isinstance(body, dict) and (body.get("certificate") or {}).get("data_cost"):
+                body["certificate"]["data_cost"]["cpu_seconds"] = 0
+        return entries
+
+    assert told(killed) == told(whole)
+
+
+def test_runs_on_different_text_are_never_packed(lab: MakeLab) -> None:
+    made = lab(execution={"hardware": {"pack": 4}})
+    keys: list[str | None] = []
+    for filters in ("none", "gopher"):
+        recipe = Recipe.model_validate({"data": {"filters": filters, "context": 16}})
+        run = Run(
+            recipe=recipe,
+            scale=made.config.ladder[0],
+            seed=Seed(init=0, data=0),
+            corpus=made.config.corpus.id,
+            trainer="t",
+        )
+        keys.append(pack_key(made.order(run, made.corpus().vocab)))
+    assert None not in keys
+    assert len(set(keys)) == 2
 
 
 def test_a_start_recipe_that_selects(lab: MakeLab) -> None:

@@ -123,7 +123,10 @@ def test_random_moves_cover_the_space() -> None:
     start = {
         "optimiser": {"name": "soap"}, "schedule": {"name": "wsd"},
         "model": {"head_dim": 16, "position": "rope", "window": 16, "tied_embeddings": False},
-        "data": {"mixture_rule": "temperature", "closing": {"share": 0.2, "mixture": {"code": 1.0}}},
+        "data": {
+            "mixture_rule": "temperature", "quality_model": "0" * 16,
+            "closing": {"share": 0.2, "mixture": {"code": 1.0}},
+        },
     }  # fmt: skip
     now = view(config(start=Recipe.model_validate(start), ladder=LADDER[1:]), domain_tokens=FEW)
     touched = {
@@ -140,12 +143,13 @@ def test_every_field_is_proposed_with_what_makes_it_act(strategy: Researcher) ->
     """From the default recipe, in which many fields do not act."""
     # Widths where muP makes a difference, and whose heads divide in two.
     ladder = (Scale(name="a", width=128, depth=2, flops=5e11), Scale(name="b", width=128, depth=4, flops=2e12))
-    now = view(config(ladder=ladder), domain_tokens=FEW)
+    start = Recipe.model_validate({"data": {"quality_model": "0" * 16}})
+    now = view(config(ladder=ladder, start=start), domain_tokens=FEW)
     for key in DEFAULT_SEARCH:
         space = [key, *(condition.key for condition in ACTS_ONLY_WITH.get(key, ()))]
         if key in ("data.opening.share", "data.closing.share"):
             space.append(key.replace("share", "mixture"))
-        search = {"search": {each: DEFAULT_SEARCH[each] for each in space}}
+        search = {"search": {each: DEFAULT_SEARCH[each] for each in space if each in DEFAULT_SEARCH}}
         only = now.model_copy(update={"config": now.config.model_copy(update=search)})
         some = (strategy.propose(only.model_copy(update={"seed": seed}), 1) for seed in range(30))
         assert any(key in each.change for found in some for each in found), key

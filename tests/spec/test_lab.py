@@ -136,7 +136,7 @@ def test_default_search_space_contains_the_default_recipe_and_can_be_built() -> 
 
 
 def test_every_field_of_a_recipe_is_within_reach_of_the_search() -> None:
-    fixed = {"stream", "base_width", "base_depth", "base_tokens", "data.epoch_limits"}
+    fixed = {"stream", "base_width", "base_depth", "base_tokens", "data.epoch_limits", "data.quality_model"}
     assert set(flatten(Recipe().model_dump(mode="json"))) - set(DEFAULT_SEARCH) == fixed
 
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from assay.campaign.history import Campaign
 
 CONFIG = "lab.toml"
+#: Folder for classifiers of quality.
+QUALITY = "quality"
 #: Characters of a recipe's or run's hash that name it; fewer may be a slip of the pen.
 SHORTEST_HASH = 4
 
@@ -70,7 +72,7 @@ class Lab:
         Raises:
             UserError: nothing can be trained on what it selects.
         """
-        steps = steps_of(recipe.data)
+        steps = steps_of(recipe.data, self.folder / QUALITY)
         return make_view(self.corpus_dir, steps) if steps else self.corpus_dir
 
     @property

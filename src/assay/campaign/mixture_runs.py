@@ -4,6 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 from assay.campaign.lab import Lab
+from assay.corpus.manifest import open_corpus
 from assay.corpus.mixtures.apply import parts_of
 from assay.evidence.tables import Table
 from assay.spec.errors import UserError
@@ -46,7 +47,8 @@ def mixture_runs(lab: Lab, scale: str | None = None) -> tuple[Table, list[str]]:
         if row["scale"] != scale or row["status"] != "finished" or row["recipe"] not in recipes:
             continue
         recipe = recipes[row["recipe"]]
-        _, main, _ = parts_of(recipe.data, tokens, shape_at(recipe, rung, vocab).tokens)
+        left = open_corpus(lab.text_dir(recipe)).train_tokens() if recipe.data.selection() else tokens
+        _, main, _ = parts_of(recipe.data, left, shape_at(recipe, rung, vocab).tokens)
         total = sum(main.weights.values())
         weights = {name: main.weights.get(name, 0.0) / total for name in tokens}
         rest = recipe.model_copy(update={"stream": 0, "data": recipe.data.model_copy(update=_UNMIXED)})

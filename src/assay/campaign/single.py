@@ -5,6 +5,7 @@ from typing import Any
 
 from assay.campaign.controller import read_metrics
 from assay.campaign.lab import Lab
+from assay.corpus.views.view import view_cost
 from assay.execution.folder import read_result
 from assay.execution.follow import Follow
 from assay.spec.errors import UserError
@@ -59,10 +60,12 @@ def train_one(lab: Lab, recipe: Recipe, scale: int, seed: int, tick: Tick) -> di
         raise UserError(f"run {digest} failed: {outcome.message}")
     result = read_result(folder)
     read = {name: drawn.model_dump() for name, drawn in result.domains.items()} if result else {}
+    cost = view_cost(lab.text_dir(recipe)).model_dump(mode="json") if recipe.data.selection() else None
     return {
         "run": digest,
         "recipe": recipe.hash,
         "folder": str(folder),
         "read": read,
+        "data_cost": cost,
         **outcome.model_dump(mode="json"),
     }

@@ -55,6 +55,14 @@ ACTS_ONLY_WITH: dict[str, tuple[Condition, ...]] = {
     ),
     "data.temperature": (_one_of("data.mixture_rule", "temperature"),),
     "data.filter_limit": (_one_of("data.filters", "gopher", "c4", "fineweb", "all"),),
+    "data.quality_share": (
+        Condition(
+            "data.quality_model", lambda recipe: recipe["data.quality_model"] != "", "data.quality_model is given"
+        ),
+    ),
+    "data.quality_model": (
+        Condition("data.quality_share", lambda r: r["data.quality_share"] < 1, "a share is left out"),
+    ),
     "data.dedup_similarity": (_one_of("data.dedup", "minhash"),),
     **{f"{stage}.mixture": (_above(f"{stage}.share", 0),) for stage in STAGES},
 }

@@ -60,6 +60,8 @@ def fields(view: View) -> dict[str, list[Dimension]]:
     for key, allowed in view.config.search.items():
         if key not in values or (of_mixing(key) and len(domains(view)) < 2):
             continue
+        if key == "data.quality_share" and not view.champion.data.quality_model:
+            continue
         if not isinstance(allowed, Range):
             options = Options(key, allowed)
             result[key] = [Options(key, tuple(sorted(allowed))) if options.ordered else options]

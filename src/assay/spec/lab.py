@@ -198,8 +198,8 @@ def _group(name: str, decay_ratio: tuple[float, ...]) -> Space:
     }
 
 
-#: Everything that recipes have, but the random stream, the base sizes of muP, which follow from a tuned recipe, and
-#: limits for single domains, which only a person who knows them would set.
+#: Everything that recipes have, but the random stream, the base sizes of muP, which follow from a tuned recipe, limits
+#: for single domains, which take a person who knows them, and the classifier of quality, which somebody has to make.
 DEFAULT_SEARCH: Space = {
     "optimiser.name": ("adamw", "muon", "soap", "schedule_free"),
     "optimiser.lr": Range(low=1e-4, high=2e-2, log=True),
@@ -262,6 +262,7 @@ DEFAULT_SEARCH: Space = {
     "data.filter_limit": (0.01, 0.02, 0.05, 0.1, 0.2),
     "data.dedup": ("exact", "normalised", "minhash", "lines", "paragraphs", "substring"),
     "data.dedup_similarity": (0.5, 0.6, 0.7, 0.8, 0.9),
+    "data.quality_share": (0.25, 0.5, 0.75, 1.0),
     "data.opening.share": (0.0, 0.1, 0.2, 0.4),
     "data.opening.mixture": Range(low=0.0, high=1.0),
     "data.closing.share": (0.0, 0.1, 0.2, 0.4),

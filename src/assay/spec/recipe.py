@@ -256,6 +256,12 @@ class Data(Frozen):
     dedup_similarity: float = Field(
         default=0.7, gt=0, le=1, description="Jaccard similarity of word 5-grams from which minhash drops a document"
     )
+    quality_model: str = Field(
+        default="", pattern=r"^([0-9a-f]{16})?$", description="hash of a classifier in the lab's folder quality/"
+    )
+    quality_share: float = Field(
+        default=1.0, gt=0, le=1, description="share of each domain's bytes that is kept, the best by that classifier"
+    )
     context: int = Field(default=64, gt=0, le=MOST, description="tokens a sequence")
     batch: int = Field(default=12, gt=0, le=MOST, description="sequences a step")
     batch_warmup: float = Field(
@@ -284,6 +290,8 @@ class Data(Frozen):
             found["dedup"] = self.dedup
         if self.dedup == "minhash":
             found["dedup_similarity"] = self.dedup_similarity
+        if self.quality_share < 1:
+            found |= {"quality_model": self.quality_model, "quality_share": self.quality_share}
         return canonical_json(found) if found else ""
 
     def by_domain(self) -> dict[str, dict[str, float]]:
@@ -333,7 +341,10 @@ MIXING = (
 
 
 #: Fields that select training text.
-SELECTING = ("data.filters", "data.filter_limit", "data.dedup", "data.dedup_similarity")
+SELECTING = (
+    "data.filters", "data.filter_limit", "data.dedup", "data.dedup_similarity", "data.quality_model",
+    "data.quality_share",
+)  # fmt: skip
 
 
 def is_mixture(key: str) -> bool:

@@ -7,13 +7,18 @@ from typing import Any, get_args
 import pytest
 
 from assay.corpus.build import build_corpus
+from assay.corpus.quality.classifier import write_classifier
+from assay.corpus.quality.make import from_good
+from assay.corpus.quality.sample import Drawn
 from assay.corpus.sources import Source
 from assay.corpus.views.selection import FILTERS, steps_of
 from assay.corpus.views.view import make_view, view_cost, view_id
+from assay.spec.errors import UserError
 from assay.spec.recipe import Data
 
 from ..helpers import rows, write_jsonl
 
+NONE = Path("nowhere")
 WORDS = [
     f"{first}{last}" for first in ("ba", "ke", "li", "mo", "nu", "sa") for last in ("ren", "tal", "vis", "dor", "ma")
 ]
@@ -40,7 +45,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def gone(corpus: Path, **settings: Any) -> set[str]:
     """Ids of training documents that a selection drops."""
-    folder = make_view(corpus, steps_of(Data.parse(settings, "data")))
+    folder = make_view(corpus, steps_of(Data.parse(settings, "data"), NONE))
     before, after = ({row["id"] for row in rows(each) if row["split"] == "train"} for each in (corpus, folder))
     return before - after
 
@@ -71,11 +76,11 @@ def test_minhash_drops_near_copies_and_normalised_does_not(corpus: Path) -> None
 @pytest.mark.parametrize("field", ["filters", "dedup"])
 def test_every_value_makes_a_view_of_its_own(corpus: Path, field: str) -> None:
     first, *values = get_args(Data.model_fields[field].annotation)
-    assert steps_of(Data.parse({field: first}, "data")) == ()
-    ids = {view_id(corpus, steps_of(Data.parse({field: value}, "data"))) for value in values}
+    assert steps_of(Data.parse({field: first}, "data"), NONE) == ()
+    ids = {view_id(corpus, steps_of(Data.parse({field: value}, "data"), NONE)) for value in values}
     assert len(ids) == len(values)
     for value in values:
-        cost = view_cost(make_view(corpus, steps_of(Data.parse({field: value}, "data"))))
+        cost = view_cost(make_view(corpus, steps_of(Data.parse({field: value}, "data"), NONE)))
         assert cost.left.documents > 0
 
 
@@ -90,5 +95,27 @@ def test_what_the_names_of_filters_mean_is_frozen() -> None:
 
 
 def test_an_option_that_does_not_act_makes_no_other_view(corpus: Path) -> None:
-    one, other = (steps_of(Data.parse({"dedup": "lines", "dedup_similarity": s}, "data")) for s in (0.5, 0.9))
+    one, other = (steps_of(Data.parse({"dedup": "lines", "dedup_similarity": s}, "data"), NONE) for s in (0.5, 0.9))
     assert view_id(corpus, one) == view_id(corpus, other)
+
+
+def test_the_best_by_a_classifier_wherever_it_lies(corpus: Path, tmp_path: Path) -> None:
+    """A classifier that likes the prose, by its words, leaves the debris out."""
+    draw = random.Random(1)
+    good = [Drawn(i, f"g{i}", "web", prose(draw)) for i in range(60)]
+    rest = [Drawn(i, f"r{i}", "web", f"Home {i}\nLog in\nCart\n" * 20) for i in range(60)]
+    classifier, _ = from_good(good, rest)
+    ids: set[str] = set()
+    for folder in (tmp_path / "quality", tmp_path / "elsewhere" / "mine"):
+        write_classifier(classifier, folder)
+        data = Data.parse({"quality_share": 0.7, "quality_model": classifier.hash}, "data")
+        steps = steps_of(data, tmp_path / folder.relative_to(tmp_path).parts[0])
+        ids.add(view_id(corpus, steps))
+        kept = {row["id"] for row in rows(make_view(corpus, steps)) if row["split"] == "train"}
+        assert kept
+        assert not any(name.startswith("menu") for name in kept)
+    assert len(ids) == 1
+    with pytest.raises(UserError, match="no classifier in nowhere has this hash"):
+        steps_of(data, NONE)
+    with pytest.raises(UserError, match="names no classifier to say what is best"):
+        steps_of(Data(quality_share=0.5), NONE)

@@ -1,14 +1,19 @@
 """What a recipe selects of the training text, and the steps that do it."""
 
+from pathlib import Path
+from typing import Any
+
 from assay.corpus.deduplication.bands import Banding
 from assay.corpus.deduplication.equal import EqualDocuments
 from assay.corpus.deduplication.lines import RepeatedUnits
 from assay.corpus.deduplication.near import NearDuplicates
 from assay.corpus.deduplication.near_step import RemoveNearDuplicates
 from assay.corpus.deduplication.passages import Passages
+from assay.corpus.quality.classifier import FACTS, read_classifier
 from assay.corpus.steps.clean import Clean
 from assay.corpus.steps.step import Step
 from assay.spec.cleaning import Cleaning
+from assay.spec.errors import UserError
 from assay.spec.recipe import Data
 
 #: Filters by what data.filters calls them. Frozen: better ones get another name.
@@ -25,8 +30,24 @@ NGRAM, BANDING = 5, Banding(112, 14)
 PASSAGE_WORDS = 50
 
 
-def steps_of(data: Data) -> tuple[Step, ...]:
-    """The steps that a recipe asks for, in the order of their use; none: the corpus as it is."""
+class KeepBest(Clean):
+    """Cleaning by a classifier, known by what the classifier is and not by where it lies."""
+
+    def parameters(self) -> dict[str, Any]:
+        said = super().parameters()
+        del said["options"]["quality"]["classifier"]
+        return said
+
+
+def steps_of(data: Data, classifiers: Path) -> tuple[Step, ...]:
+    """The steps that a recipe asks for, in the order of their use; none: the corpus as it is.
+
+    Args:
+        classifiers: folder that holds the classifiers of quality, or is one.
+
+    Raises:
+        UserError: the classifier that the recipe names is not there.
+    """
     steps: list[Step] = []
     if data.filters != "none":
         cleaning = Cleaning(filters=FILTERS[data.filters], learn=data.filter_limit < 1)
@@ -44,4 +65,21 @@ def steps_of(data: Data) -> tuple[Step, ...]:
             steps.append(RepeatedUnits(data.dedup))
         case "substring":
             steps.append(Passages(PASSAGE_WORDS))
+    if data.quality_share < 1:
+        folder = _classifier(data.quality_model, classifiers)
+        options = {"quality": {"classifier": str(folder), "share": data.quality_share}}
+        steps.append(KeepBest(Cleaning(filters=("quality",), options=options)))
     return tuple(steps)
+
+
+def _classifier(name: str, classifiers: Path) -> Path:
+    """The folder of a classifier by its hash."""
+    if not name:
+        raise UserError("data.quality_share is below 1, but data.quality_model names no classifier to say what is best")
+    for path in sorted([classifiers / FACTS, *classifiers.glob(f"*/{FACTS}")]):
+        if path.is_file() and read_classifier(path.parent).hash == name:
+            return path.parent
+    raise UserError(
+        f"data.quality_model = '{name}': no classifier in {classifiers} has this hash; make one with `assay quality "
+        f"train --into {classifiers}`, or name one that is there"
+    )

@@ -13,9 +13,9 @@ from assay.corpus.documents import id_group
 from assay.corpus.manifest import open_corpus
 from assay.corpus.texts import Texts
 from assay.corpus.tokenizers.base import token_type
-from assay.corpus.tokenizers.bytes import Bytes
 from assay.corpus.tokenizers.kinds import load_tokenizer
 from assay.corpus.views.annotation import Annotation, read_annotation
+from assay.corpus.views.spelling import spelling
 
 PIECE_BYTES = 2 << 20
 
@@ -38,7 +38,7 @@ class TrainingDocuments:
         self.sizes = self.table["bytes"].to_numpy()
         self._shard = self.table["shard"].to_pylist()
         self._offset, self._tokens = (self.table[name].to_numpy() for name in ("offset", "tokens"))
-        self._tokenizer = load_tokenizer(folder)
+        self._spell = spelling(load_tokenizer(folder))
         self._mapped: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -54,10 +54,7 @@ class TrainingDocuments:
 
     def text(self, number: int) -> bytes:
         """Text of a document. Tokenizers lose nothing, so that it is what was tokenised."""
-        tokens = self.tokens(number)[:-1]
-        if isinstance(self._tokenizer, Bytes):
-            return tokens.astype(np.uint8).tobytes()
-        return self._tokenizer.decode(tokens).encode()
+        return self._spell(self.tokens(number)[:-1])
 
 
 @cache

@@ -38,7 +38,7 @@ def mix(
     """Show the mixture of a recipe: weight, tokens and epochs of each domain at each scale of the ladder.
 
     Without options that of the champion; with them what it would be. Weights come from the sizes of domains (--rule),
-    from a mixture regression (--fitted) or from you (--weight).
+    from a mixture regression (--fitted) or from you (--weight). Epochs are of the text that the recipe selects.
 
     Examples:
 
@@ -88,10 +88,11 @@ def mix(
 
 
 def _facts(lab: "Lab", recipe: "Recipe") -> dict[str, Any]:
+    from assay.corpus.manifest import open_corpus
     from assay.corpus.mixtures.apply import readings
     from assay.spec.scale import shape_at
 
-    manifest, data = lab.corpus(), recipe.data
+    manifest, data = open_corpus(lab.text_dir(recipe)), recipe.data
     available = manifest.train_tokens()
     scales: list[dict[str, Any]] = []
     for scale in lab.config.ladder:

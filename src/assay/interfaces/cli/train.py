@@ -32,6 +32,7 @@ def train(
     """
     from assay.campaign.single import train_one
     from assay.interfaces.cli.training_screen import training_screen
+    from assay.interfaces.report.wording import data_cost
 
     opened = open_lab(lab)
     names = [rung.name for rung in opened.config.ladder]
@@ -56,5 +57,7 @@ def train(
     if facts["read"]:
         read = (f"{name} {drawn['tokens']:,} ({drawn['epochs']:.2f} epochs)" for name, drawn in facts["read"].items())
         print(f"  tokens {', '.join(read)}")
+    if facts["data_cost"]:
+        print(f"  data   {data_cost(facts['data_cost'])}")
     print(f"  spent  {facts['flops']:.3g} FLOPs, {facts['seconds']:.1f} s, {facts['step_ms']:.1f} ms a step")
     print(f"  files  {facts['folder']}")

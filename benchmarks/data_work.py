@@ -1,0 +1,239 @@
+"""Does the data work pay? Filters, deduplication and mixtures against plain concatenation, at equal compute.
+
+Two conditions: the corpora as they were prepared, and the same with noise of the web and near duplicates planted in the
+training text (`benchmarks/planting.py`), as a raw crawl has them. Held-out text is the same in both and never planted.
+In each, arms that differ in nothing but `data.*` train with the same seeds and the same FLOPs; the score is the mean of
+bits per byte over all domains on held-out text. The fitted mixture comes from a regression on small runs of many
+mixtures on the corpora as prepared; it is used in both conditions.
+
+Every finished run is a line of FOLDER/runs.jsonl, so that the script goes on where it was stopped. Needs the corpora
+(`ASSAY_SHARED`, default `../shared`) and about 50 minutes of one core.
+
+    OMP_NUM_THREADS=1 python benchmarks/data_work.py FOLDER
+    python benchmarks/data_work.py FOLDER --report
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zstandard
+from planting import plant, write
+
+from assay.campaign.lab import Lab, init_lab
+from assay.corpus.build import build_corpus
+from assay.corpus.sources import Source
+from assay.corpus.views.view import view_cost
+from assay.evidence.mixtures.best import best_mixture
+from assay.evidence.mixtures.design import space_filling
+from assay.evidence.mixtures.model import fit_model
+from assay.evidence.mixtures.simplex import limits_of
+from assay.evidence.mixtures.table import MixtureTable
+from assay.evidence.samples import compare_samples
+from assay.spec.errors import UserError
+from assay.spec.protocols import Executor
+from assay.spec.recipe import Change, Recipe, changed, in_words
+from assay.spec.run import Outcome, Run, Seed
+from assay.spec.scale import shape_at
+
+CORPORA = Path(os.environ.get("ASSAY_SHARED", "../shared")) / "corpora"
+CONDITIONS = ("prepared", "planted")
+TOKENIZER = "bpe:2048"
+LADDER = [
+    {"name": "proxy", "width": 64, "depth": 2, "flops": 1.75e11},
+    {"name": "main", "width": 64, "depth": 2, "flops": 7e11},
+]
+#: The reference recipe with shorter sequences and smaller batches, as runs of under a million tokens need.
+START: Change = {
+    "model.position": "rope", "model.norm": "rmsnorm", "model.qk_norm": True, "model.mlp": "relu2",
+    "optimiser.name": "muon", "optimiser.lr": 0.01, "optimiser.beta2": 0.95, "optimiser.muon_lr": 0.01,
+    "schedule.name": "linear", "schedule.final": 0.0, "data.context": 128, "data.batch": 8,
+}  # fmt: skip
+FILTERS: Change = {"data.filters": "all", "data.filter_limit": 0.1}
+DEDUP: Change = {"data.dedup": "minhash"}
+ARMS: dict[str, Change] = {
+    "plain": {},
+    "filters": FILTERS,
+    "dedup": DEDUP,
+    "filters + dedup": FILTERS | DEDUP,
+}
+UNIMAX: Change = {"data.mixture_rule": "unimax"}
+#: These wait for the regression.
+FITTED = ("fitted mixture", "all three")
+PROXIES, SEEDS = 24, 4
+#: Of each domain's bytes; runs of less than a million tokens read no more of them.
+SHARE = 0.25
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("folder", type=Path)
+    arguments.add_argument("--report", action="store_true", help="only say what is known so far")
+    given = arguments.parse_args()
+    if given.report:
+        print(report(read_runs(given.folder)))
+        return
+    if not CORPORA.is_dir():
+        print(f"{CORPORA} is missing: nothing measured")
+        return
+    given.folder.mkdir(parents=True, exist_ok=True)
+    labs = {condition: lab_of(given.folder, condition) for condition in CONDITIONS}
+    executors = {condition: lab.executor(workers=1) for condition, lab in labs.items()}
+    try:
+        for condition, arm, seed in planned():
+            lab, known = labs[condition], read_runs(given.folder)
+            if not any((row["condition"], row["arm"], row["seed"]) == (condition, arm, seed) for row in known):
+                row = measure(lab, executors[condition], condition, arm, seed, change_of(arm, labs["prepared"], known))
+                with (given.folder / "runs.jsonl").open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+                print(f"{condition:9} {arm:16} seed {seed}: {row['score']:.4f} in {row['seconds']:.0f} s", flush=True)
+    finally:
+        for executor in executors.values():
+            executor.close()
+    print(report(read_runs(given.folder)))
+
+
+def planned() -> Iterator[tuple[str, str, int]]:
+    """Runs in the order of their use: three seeds of what needs no fit, the fit, three of what does, then the rest."""
+    for seeds in (range(3), range(3, SEEDS)):
+        yield from ((condition, arm, seed) for seed in seeds for condition in reversed(CONDITIONS) for arm in ARMS)
+        yield from (("prepared", f"proxy {number}", 0) for number in range(PROXIES))
+        yield from ((condition, arm, seed) for seed in seeds for condition in CONDITIONS for arm in (*FITTED, "unimax"))
+
+
+def read_runs(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "runs.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def lab_of(folder: Path, condition: str) -> Lab:
+    """The lab of a condition, made on the first call."""
+    place = folder / condition
+    if (place / "lab.toml").exists():
+        return Lab(place)
+    text = folder / "text" / condition
+    text.mkdir(parents=True, exist_ok=True)
+    sources: list[Source] = []
+    for path in sorted(CORPORA.glob("*.jsonl.zst")):
+        target = text / f"{path.name.partition('.')[0]}.jsonl"
+        (plant if condition == "planted" else write)(sample(path), target)
+        sources.append(Source(target.stem, str(target)))
+    manifest = build_corpus(place / "corpora", sources, TOKENIZER)
+    start = changed(Recipe(), START).model_dump(mode="json")
+    return init_lab(place, manifest, {"start": start, "ladder": LADDER})
+
+
+def sample(path: Path) -> list[dict[str, Any]]:
+    """Documents of a domain, less those beyond `SHARE` of its bytes, drawn by a hash of their ids."""
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+        records = [json.loads(line) for line in io.TextIOWrapper(stream, encoding="utf-8")]
+    records.sort(key=lambda record: hashlib.sha256(record["id"].encode()).digest())
+    sizes = np.cumsum([len(record["text"].encode()) for record in records])
+    return records[: int(np.searchsorted(sizes, SHARE * sizes[-1])) + 1]
+
+
+def change_of(arm: str, lab: Lab, known: list[dict[str, Any]]) -> Change:
+    """What an arm changes of the start recipe."""
+    if arm in ARMS:
+        return ARMS[arm]
+    if arm == "unimax":
+        return UNIMAX
+    if arm.startswith("proxy"):
+        names, points = designed(lab)
+        return {"data.mixture": dict(zip(names, points[int(arm.split()[1])].tolist(), strict=True))}
+    weights = fitted(lab, known)
+    return {"data.mixture": weights} | (FILTERS | DEDUP if arm == "all three" else {})
+
+
+def designed(lab: Lab) -> tuple[list[str], np.ndarray]:
+    """Mixtures that fill the space around the domains' sizes, as `assay mixture design` gives them."""
+    tokens = lab.corpus().train_tokens()
+    sizes = np.array(list(tokens.values()), dtype=np.float64)
+    return list(tokens), space_filling(sizes / sizes.sum(), PROXIES, limits_of(list(tokens)), None, seed=0)
+
+
+def fitted(lab: Lab, known: list[dict[str, Any]]) -> dict[str, float]:
+    """The mixture that the regression of `assay mixture fit` holds for the best."""
+    names, points = designed(lab)
+    scores = {int(row["arm"].split()[1]): row["score"] for row in known if row["arm"].startswith("proxy")}
+    values = np.array([scores[number] for number in range(PROXIES)])
+    model = fit_model(MixtureTable("proxies", tuple(names), points, {"score": values}, ()))
+    best, _ = best_mixture(model.fitted["score"], points, limits_of(names))
+    return {name: round(weight, 4) for name, weight in zip(names, best.mixture.tolist(), strict=True)}
+
+
+def measure(lab: Lab, executor: Executor, condition: str, arm: str, seed: int, change: Change) -> dict[str, Any]:
+    """Train and score one run."""
+    recipe = changed(lab.config.start, change)
+    scale = lab.config.ladder[0 if arm.startswith("proxy") else 1]
+    run = Run(
+        recipe=recipe, scale=scale, seed=Seed(init=seed, data=seed), corpus=lab.config.corpus.id, trainer=lab.trainer()
+    )
+    manifest = lab.corpus()
+    executor.submit(lab.order(run, manifest.vocab), lab.run_dir(run.hash))
+    outcome: Outcome | None = None
+    while outcome is None:
+        outcome = dict(executor.poll(0.5)).get(run.hash)
+    if outcome.score is None:
+        raise UserError(f"run {run.hash} {outcome.status}: {outcome.message}")
+    view = lab.text_dir(recipe)
+    return {
+        "condition": condition, "arm": arm, "seed": seed, "run": run.hash, "recipe": recipe.hash, "change": change,
+        "score": outcome.score, "domains": outcome.domains, "seconds": outcome.seconds, "flops": outcome.flops,
+        "tokens": shape_at(recipe, scale, manifest.vocab).tokens,
+        "cost": None if view == lab.corpus_dir else view_cost(view).model_dump(mode="json"),
+    }  # fmt: skip
+
+
+def report(runs: list[dict[str, Any]]) -> str:
+    """Tables of effects against plain concatenation, in Markdown."""
+    lines: list[str] = []
+    for condition in CONDITIONS:
+        mine = [row for row in runs if row["condition"] == condition and not row["arm"].startswith("proxy")]
+        scores: dict[str, dict[int, float]] = {}
+        for row in mine:
+            scores.setdefault(row["arm"], {})[row["seed"]] = row["score"]
+        plain = scores.get("plain", {})
+        if not plain:
+            continue
+        lines += [f"\n**{condition}** — plain concatenation: {statistics.mean(plain.values()):.4f} bits per byte\n"]
+        lines += ["| arm | pairs | saved, % (95%) | verdict | p | documents less | tokens less | CPU s |"]
+        lines += ["|---|---|---|---|---|---|---|---|"]
+        for arm, found in scores.items():
+            if arm == "plain":
+                continue
+            cost = next(row["cost"] for row in mine if row["arm"] == arm)
+            lines.append(f"| {arm} | {_effect(plain, found)} | {_cost(cost)} |")
+    changes = {row["arm"]: row["change"] for row in runs if row["arm"] in FITTED[:1]}
+    lines += [f"\nfitted: `{in_words(change)}`" for change in changes.values()]
+    return "\n".join(lines)
+
+
+def _effect(plain: dict[int, float], arm: dict[int, float]) -> str:
+    seeds = sorted(plain.keys() & arm.keys())
+    if len(seeds) < 2:
+        return f"{len(seeds)} | – | too few pairs | –"
+    a, b = [plain[seed] for seed in seeds], [arm[seed] for seed in seeds]
+    found = compare_samples(a, b, paired=True)
+    unit = -100 / statistics.mean(a)
+    low, high = (f"{unit * end:+.2f}" if end is not None else "–" for end in (found.hi, found.lo))
+    return f"{len(seeds)} | {unit * found.effect:+.2f} [{low}, {high}] | {found.verdict} | {found.p_value:.3f}"
+
+
+def _cost(cost: dict[str, Any] | None) -> str:
+    if cost is None:
+        return "0 | 0 | 0"
+    whole = cost["removed"]["tokens"] + cost["left"]["tokens"]
+    share = 100 * cost["removed"]["tokens"] / whole
+    return f"{cost['removed']['documents']:,} | {share:.1f}% | {cost['cpu_seconds']:.0f}"
+
+
+if __name__ == "__main__":
+    main()
