@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from assay.corpus.decontamination.evaluations import Evaluation
-from assay.corpus.decontamination.matches import WORD_BITS, Matches
+from assay.corpus.decontamination.matches import WORD_BITS, Matches, owners
 from assay.corpus.decontamination.ngrams import Index
 from assay.corpus.decontamination.words import Words, words_of
 from assay.corpus.texts import Texts
@@ -46,7 +46,7 @@ def phrases(
     information = np.concatenate([[0.0], np.cumsum(_bits(words, matches.words))])
     bits = information[end] - information[first[runs]]
     most = np.maximum.reduceat(documents[found], runs)
-    shares = (last - runs + 1) / _items_ngrams(index, found[runs])
+    shares = _shares(index, found)
     labels = Labels(evaluations)
     entries: list[dict[str, Any]] = []
     chosen = np.lexsort((-most, bits))
@@ -60,10 +60,20 @@ def phrases(
             "text": texts.data[int(begin[0]) : int(finish[0])].tobytes().decode(),
             "words": int(end[run] - first[runs[run]]), "documents": int(most[run]),
             "sources": int(sources[found[runs[run] : last[run] + 1]].max()),
-            "bits": round(float(bits[run]), 1), "share": round(min(1.0, float(shares[run])), 3),
+            "bits": round(float(bits[run]), 1), "share": round(shares[int(index.items[index.bounds[ngram]])], 3),
         }  # fmt: skip
         entries.append(entry)
-    return entries[: len(kept[0])], entries[len(kept[0]) :]
+    return _widest(entries[: len(kept[0])]), _widest(entries[len(kept[0]) :])
+
+
+def _widest(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without phrases that are part of another one of the same item."""
+
+    def within(entry: dict[str, Any]) -> bool:
+        same = (e["text"] for e in entries if (e["evaluation"], e["item"]) == (entry["evaluation"], entry["item"]))
+        return any(entry["text"] in text and entry["text"] != text for text in same)
+
+    return [entry for entry in entries if not within(entry)]
 
 
 def _by(key: np.ndarray, chosen: np.ndarray) -> np.ndarray:
@@ -74,13 +84,14 @@ def _by(key: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 def _bits(words: Words, counts: np.ndarray) -> np.ndarray:
     """Information of each word by its frequency in the input, in bits, (W,)."""
     seen = counts[words.hashes >> np.uint64(64 - WORD_BITS)]
-    return -np.log2((seen + 1) / (counts.sum() + len(counts)))
+    return -np.log2((seen + 1) / (counts.sum() + np.count_nonzero(counts) + 1))
 
 
-def _items_ngrams(index: Index, ngrams: np.ndarray) -> np.ndarray:
-    """How many n-grams the first item of each n-gram has."""
-    counts = np.bincount(index.items)
-    return counts[index.items[index.bounds[ngrams]]]
+def _shares(index: Index, found: np.ndarray) -> np.ndarray:
+    """How much of each item's n-grams was found, (items,)."""
+    _, items = owners(index, found)
+    every = np.bincount(index.items)
+    return np.bincount(items, minlength=len(every)) / np.maximum(every, 1)
 
 
 class Labels:
