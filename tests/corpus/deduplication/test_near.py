@@ -122,12 +122,14 @@ def test_chains_do_not_remove_what_is_unlike_the_kept_one(tmp_path: Path) -> Non
 def test_the_same_for_any_batches(tmp_path: Path) -> None:
     texts, _ = planted(60, (0.0, 0.02, 0.05), 120)
     random.Random(3).shuffle(texts)
-    texts[7:7] = ["", "...", "one two", "one two", "---"]
+    texts[7:7] = ["", "...", "one two", "one two", "---", "One, two!", "", "---"]
     results = [run(RemoveNearDuplicates(), texts, tmp_path, batches) for batches in (1, 2, 7)]
     assert results[0] == results[1] == results[2]
     left, judged, report = results[0]
-    assert judged.removed[10] == "minhash"
-    assert judged.details[10] == "duplicate of prose:9, Jaccard 1.00"
-    assert left[7] == ""  # no words, no duplicate
+    assert (judged.removed[10], judged.details[10]) == ("exact", "duplicate of prose:9")
+    assert (judged.removed[12], judged.details[12]) == ("minhash", "duplicate of prose:9, Jaccard 1.00")
+    assert judged.removed[14] == "exact"  # no words, but the same bytes
+    assert left[7:9] == ["", "..."]
+    assert left[11] == "---"
     assert report["minhash"]["planted"]["precision"] == 1.0
     assert report["minhash"]["planted"]["edits"]["0.00"]["recall"] == 1.0

@@ -45,6 +45,8 @@ class Candidates:
 class RemoveNearDuplicates:
     """Removes documents whose words are nearly those of one that is kept.
 
+    Those that are equal to it to the byte count under the rule `exact`.
+
     Attributes:
         near: what counts as near.
         against: earlier text, which comes first.
@@ -73,8 +75,11 @@ class RemoveNearDuplicates:
         inside = numbers[slice(*np.searchsorted(numbers, [batch.first, batch.first + len(batch)]))] - batch.first
         if not len(inside):
             return {}
-        sets = self.near.sets(chosen(batch.texts, inside))
-        return {"values": sets.values, "sizes": sets.sizes, "sums": sets.sums, **cards_of(batch, inside)}
+        texts = chosen(batch.texts, inside)
+        sets, prints = self.near.sets(texts), text_hashes(texts)[:, 0]
+        return {
+            "values": sets.values, "sizes": sets.sizes, "sums": sets.sums, "prints": prints, **cards_of(batch, inside),
+        }  # fmt: skip
 
     def decide(self, number: int, surveys: Iterable[Survey], plan: Any, work: Path) -> Any:
         """Which documents are to be compared; then which of them go."""
@@ -106,9 +111,8 @@ class RemoveNearDuplicates:
         return estimate(texts, self.near.ngram, self.near.similarity, self.near.banding.probability, remove)
 
     def _duplicates(self, surveys: Iterable[Survey], plan: Candidates, work: Path) -> Duplicates:
-        columns = {
-            name: Column(work / name, kind) for name, kind in (("values", "<u4"), ("sizes", "<i8"), ("sums", "<u8"))
-        }
+        kinds = {"values": "<u4", "sizes": "<i8", "sums": "<u8", "prints": "<u8"}
+        columns = {name: Column(work / name, kind) for name, kind in kinds.items()}
         file = CardFile(work)
 
         def append(survey: Survey) -> None:
@@ -121,7 +125,7 @@ class RemoveNearDuplicates:
             append(self.survey(1, batch, plan))
         for survey in surveys:
             append(survey)
-        values, sizes, sums = (column.array() for column in columns.values())
+        values, sizes, sums, prints = (column.array() for column in columns.values())
         removed = self.near.removed(ShingleSets(values, starts(sizes), np.asarray(sums)), plan.pairs)
         cards, roots = file.cards(), clusters(len(plan.members), removed.alike.tolist())
         gone = {place: found for place, found in removed.gone.items() if plan.members[place] >= plan.earlier}
@@ -131,6 +135,7 @@ class RemoveNearDuplicates:
             numbers=plan.members[places] - plan.earlier,
             kept=[copy.kept.name for copy in copies],
             similarity=np.array([copy.jaccard for copy in copies], np.float32),
+            equal=prints[places] == prints[[kept for kept, _ in gone.values()]] if gone else None,
             report={
                 **cluster_report(copies, roots[places].tolist()),
                 "candidates": {

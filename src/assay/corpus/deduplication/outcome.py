@@ -20,13 +20,15 @@ class Duplicates:
     Attributes:
         numbers: (D,) int64.
         kept: (D,) names of the documents that stay for them.
-        similarity: (D,) Jaccard similarity with these; None where duplicates are equal.
+        similarity: (D,) Jaccard similarity with these; None where it was not asked for.
+        equal: (D,) whether the texts are the same to the byte; None where the rule says it.
         report: JSON data.
     """
 
     numbers: np.ndarray
     kept: Sequence[str]
     similarity: np.ndarray | None = None
+    equal: np.ndarray | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
 
     def judged(self, batch: Batch, rule: str) -> Judged:
@@ -34,13 +36,18 @@ class Duplicates:
         first, last = np.searchsorted(self.numbers, [batch.first, batch.first + len(batch)])
         places = range(first, last)
         return Judged(
-            removed={int(self.numbers[place]) - batch.first: rule for place in places},
+            removed={int(self.numbers[place]) - batch.first: self._rule(place, rule) for place in places},
             details={int(self.numbers[place]) - batch.first: self._detail(place) for place in places},
         )
 
+    def _rule(self, place: int, rule: str) -> str:
+        return "exact" if self.equal is not None and self.equal[place] else rule
+
     def _detail(self, place: int) -> str:
-        shared = "" if self.similarity is None else f", Jaccard {self.similarity[place]:.2f}"
-        return f"duplicate of {self.kept[place]}{shared}"
+        said = f"duplicate of {self.kept[place]}"
+        if self.similarity is None or self._rule(place, "") == "exact":
+            return said
+        return f"{said}, Jaccard {self.similarity[place]:.2f}"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from assay.corpus.deduplication.words import words_of
 from assay.corpus.steps.step import Survey
 from assay.corpus.texts import Texts
 
-SAMPLE = 100
+SAMPLE = 60
 LEAST_BYTES, MOST_BYTES = 200, 2000
 RATES = (0.0, 0.01, 0.03, 0.05)
 SEED = 20_260_101

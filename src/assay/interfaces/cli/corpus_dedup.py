@@ -39,7 +39,7 @@ def dedup(
 ) -> None:
     """Remove duplicates: from a lab's newest edition, which makes a new one, or from a file or folder IN to OUT.
 
-    Methods are used in the order given; left out, they are exact and minhash. The first of equal documents stays.
+    Methods are used in the order given; left out, minhash, which finds equal documents too. The first one stays.
     exact, normalised (case, white space, punctuation and Unicode form do not count) and minhash (near duplicates)
     remove whole documents; lines, paragraphs and substring take repeated text out of them.
 
@@ -61,7 +61,7 @@ def dedup(
     settings = {
         "similarity": similarity, "ngram": ngram, "permutations": permutations, "bands": bands, "length": length,
     }  # fmt: skip
-    step = _step(method or ["exact", "minhash"], settings, tuple(against or ()))
+    step = _step(method or ["minhash"], settings, tuple(against or ()))
     with corpus_progress(quiet=json) as progress:
         if len(words) == 2:
             source, target = map(Path, words)
