@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.corpus.deduplication.shingles import rolling_hashes
+from assay.corpus.deduplication.units import indexes
 from assay.corpus.deduplication.words import Words, mixed
 
 _NONE = np.uint64((1 << 64) - 1)
@@ -32,14 +33,10 @@ class Fingerprints:
 
     def around(self, keys: np.ndarray) -> np.ndarray:
         """Words at which those passages begin that contain one of the hashes `keys` (ascending), in ascending order."""
-        if not len(keys):
-            return np.empty(0, np.int64)
-        found = np.minimum(np.searchsorted(keys, self.hashes), len(keys) - 1)
-        hits = self.places[keys[found] == self.hashes]
+        hits = self.places[indexes(keys, self.hashes) >= 0]
         total = int(self.offsets[-1])
-        marks = np.zeros(total + 1, np.int64)
-        np.add.at(marks, np.maximum(hits - (self.length - self.size), 0), 1)
-        np.add.at(marks, hits + 1, -1)
+        opened = np.bincount(np.maximum(hits - (self.length - self.size), 0), minlength=total + 1)
+        marks = opened - np.bincount(hits + 1, minlength=total + 1)
         begins = np.flatnonzero(np.cumsum(marks)[:total] > 0)
         ends = self.offsets[np.searchsorted(self.offsets, begins, side="right")]
         return begins[begins + self.length <= ends]

@@ -12,7 +12,7 @@ import numpy as np
 
 from assay.corpus.deduplication.against import earlier_batches, identities
 from assay.corpus.deduplication.cards import Column, starts
-from assay.corpus.deduplication.units import Unit, first_owners, unit_hashes, units
+from assay.corpus.deduplication.units import Unit, first_owners, indexes, unit_hashes, units
 from assay.corpus.steps.step import Batch, Judged, Survey
 
 SAMPLES = 10
@@ -134,13 +134,10 @@ class RepeatedUnits:
     def _gone(self, text: bytes, number: int, plan: Repeated) -> list[int]:
         """Which units of a text stood before, here or in an earlier text."""
         places, keys = unit_hashes(text, self.rule)
-        hashes = np.array(keys, np.uint64)
-        found = np.searchsorted(plan.keys, hashes)
-        known = np.flatnonzero(found < len(plan.keys))
-        known = known[plan.keys[found[known]] == hashes[known]]
+        found = indexes(plan.keys, np.array(keys, np.uint64))
         gone: list[int] = []
         seen: set[int] = set()
-        for k in known.tolist():
+        for k in np.flatnonzero(found >= 0).tolist():
             key = int(found[k])
             if plan.owners[key] == number and key not in seen:
                 seen.add(key)

@@ -8,6 +8,7 @@ from functools import cache
 _PLAIN = bytes(
     byte + 32 if 65 <= byte <= 90 else byte if byte < 128 and chr(byte).isalnum() else 32 for byte in range(256)
 )
+_SPACES = re.compile(b"  +")
 _NO_WORD = re.compile(r"[\W_]+")  # the same characters, and marks
 
 
@@ -18,12 +19,10 @@ def normal_form(text: bytes) -> bytes:
     and C (punctuation, symbols, separators, control) separate words. A text without any word is its own normal form.
     """
     if text.isascii():
-        words = text.translate(_PLAIN).split()
-        return b" ".join(words) if words else text
+        return _SPACES.sub(b" ", text.translate(_PLAIN)).strip() or text
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text.decode()).casefold())
     marked = any(_is_mark(character) for character in set(folded))
-    words = (_separators() if marked else _NO_WORD).sub(" ", folded).split()
-    return " ".join(words).encode() if words else text
+    return (_separators() if marked else _NO_WORD).sub(" ", folded).strip().encode() or text
 
 
 @cache

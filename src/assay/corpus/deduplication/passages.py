@@ -16,7 +16,7 @@ import numpy as np
 from assay.corpus.deduplication.against import earlier_batches, identities
 from assay.corpus.deduplication.cards import CardFile, Cards, Column, cards_of, starts
 from assay.corpus.deduplication.fingerprints import chosen_fingerprints, passage_hashes
-from assay.corpus.deduplication.units import first_owners
+from assay.corpus.deduplication.units import first_owners, indexes
 from assay.corpus.deduplication.words import Words, blocks, chosen, words_of
 from assay.corpus.steps.step import Batch, Judged, Survey
 
@@ -160,16 +160,15 @@ class Passages:
 
     def _gone(self, words: Words, number: int, plan: RepeatedPassages) -> tuple[np.ndarray, int]:
         """(words,) which of them are part of a passage that stood before, and where the first of these stands."""
-        hashes = passage_hashes(words.hashes, self.length)
-        found = np.minimum(np.searchsorted(plan.keys, hashes), len(plan.keys) - 1)
-        places = np.flatnonzero(plan.keys[found] == hashes) if len(plan.keys) else np.empty(0, np.int64)
+        found = indexes(plan.keys, passage_hashes(words.hashes, self.length))
+        places = np.flatnonzero(found >= 0)
         own = plan.owners[found[places]] == number
         firsts = np.zeros(len(places), bool)
         firsts[np.unique(found[places], return_index=True)[1]] = True
         places = places[~(own & firsts)]
         covered = np.zeros(len(words.hashes) + 1, np.int64)
-        np.add.at(covered, places, 1)
-        np.add.at(covered, places + self.length, -1)
+        covered[places] += 1
+        covered[places + self.length] -= 1
         first = int(plan.owners[found[places[0]]]) if len(places) else 0
         return np.cumsum(covered)[:-1] > 0, first
 

@@ -40,6 +40,16 @@ def unit_hashes(text: bytes, unit: Unit) -> tuple[list[int], list[int]]:
     return places, [digest(stripped[place]) for place in places]
 
 
+def indexes(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Where each wanted value is among `keys`, which ascend; −1 where it is not."""
+    if not len(keys):
+        return np.full(len(wanted), -1)
+    order = np.argsort(wanted)  # values in order are found faster: neighbours lie in the cache
+    found = np.empty(len(wanted), np.int64)
+    found[order] = np.minimum(np.searchsorted(keys, wanted[order]), len(keys) - 1)
+    return np.where(keys[found] == wanted, found, -1)
+
+
 def first_owners(keys: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Keys that occur more than once, in ascending order; the first document with each; and how often each occurs.
 

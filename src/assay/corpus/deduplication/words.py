@@ -8,6 +8,7 @@ than 64 bytes counts as several words.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -81,6 +82,16 @@ def chosen(texts: Texts, places: np.ndarray) -> Texts:
 
 def words_of(texts: Texts) -> Words:
     """The words of texts. Memory: about four times theirs; see `blocks` for taking them in parts."""
+    pieces = _pieces(texts) if len(texts) == 1 else [texts]
+    if len(pieces) == 1:
+        return _words(texts)
+    parts = [_words(piece) for piece in pieces]
+    hashes = np.concatenate([part.hashes for part in parts])
+    starts, ends = np.concatenate([part.starts for part in parts]), np.concatenate([part.ends for part in parts])
+    return Words(hashes, starts, ends, np.array([0, len(hashes)]))
+
+
+def _words(texts: Texts) -> Words:
     begin, end = int(texts.offsets[0]), int(texts.offsets[-1])
     offsets = texts.offsets - begin
     folded = texts.data[begin:end].tobytes().translate(_FOLDED) + bytes(8)
@@ -88,6 +99,19 @@ def words_of(texts: Texts) -> Words:
     starts, ends = _bounds(data, offsets)
     hashes = _hashes(np.frombuffer(folded, np.uint8), starts, ends - starts)
     return Words(hashes, starts + begin, ends + begin, np.searchsorted(starts, offsets))
+
+
+def _pieces(text: Texts) -> list[Texts]:
+    """One text in pieces of about `BLOCK` bytes that end at a space or line end, as far as there are any."""
+    begin, end = text.offsets.tolist()
+    cuts = [begin]
+    while end - cuts[-1] > BLOCK:
+        near = text.data[cuts[-1] + BLOCK : cuts[-1] + 2 * BLOCK]
+        found = np.flatnonzero((near == 0x20) | (near == 0x0A))
+        if not len(found):
+            break
+        cuts.append(cuts[-1] + BLOCK + int(found[0]))
+    return [Texts(text.data, np.array(pair)) for pair in pairwise([*cuts, end])]
 
 
 def _bounds(data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
