@@ -41,3 +41,15 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, options: list[str], mess
     assert done.code == 2
     assert message in done.err
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_the_picture_shows_the_curve_and_what_was_found(tmp_path: Path) -> None:
+    texts = [" ".join(f"w{i}-{j}" for j in range(80)) for i in range(8)]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+    done = assay(
+        "corpus", "dedup", tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--svg", tmp_path / "s.svg", "--json"
+    )
+    assert done.json["picture"] == str(tmp_path / "s.svg")
+    drawn = (tmp_path / "s.svg").read_text(encoding="utf-8")
+    assert "least similarity, 0.6" in drawn
+    assert drawn.count("of words changed") == len(done.json["report"]["minhash"]["planted"]["edits"]) == 4

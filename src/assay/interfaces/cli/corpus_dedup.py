@@ -35,6 +35,7 @@ def dedup(
     skip_bad: Annotated[
         bool, Parameter(negative="", help="Pass over records that cannot be read, and count them.")
     ] = False,
+    svg: Annotated[Path | None, Parameter(help="minhash: file for a picture of the S-curve.")] = None,
     json: Json = False,
 ) -> None:
     """Remove duplicates: from a lab's newest edition, which makes a new one, or from a file or folder IN to OUT.
@@ -61,6 +62,8 @@ def dedup(
     settings = {
         "similarity": similarity, "ngram": ngram, "permutations": permutations, "bands": bands, "length": length,
     }  # fmt: skip
+    if svg and method and "minhash" not in method:
+        raise UserError("--svg draws the S-curve of minhash, which --method leaves out; leave one of them away")
     step = _step(method or ["minhash"], settings, tuple(against or ()))
     with corpus_progress(quiet=json) as progress:
         if len(words) == 2:
@@ -73,6 +76,9 @@ def dedup(
             place = {"edition": edition}
         else:
             raise UserError(f"too much given ({' '.join(words)}); expected: assay corpus dedup [LAB], or IN OUT")
+    if svg:
+        _draw(account.report, svg)
+        place["picture"] = str(svg)
     if json:
         print_json({**account.model_dump(by_alias=True), **place})
         return
@@ -118,6 +124,14 @@ def _step(methods: list[Method], settings: dict[str, Any], against: tuple[Path, 
         else:
             steps.append(RepeatedUnits(method, against))
     return steps[0] if len(steps) == 1 else InTurn(tuple(steps))
+
+
+def _draw(report: dict[str, Any], path: Path) -> None:
+    from assay.interfaces.report.picture import write_picture
+    from assay.interfaces.report.s_curve import s_curve_picture
+
+    found = report["minhash"]
+    write_picture(path, s_curve_picture(found["s_curve"], found["planted"]))
 
 
 def _show_near(report: dict[str, Any]) -> None:
