@@ -1,7 +1,9 @@
 """Planted text of evaluations is found whatever its case and punctuation, and little else is."""
 
+import json
 import random
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from assay.corpus.decontamination.evaluations import HELDOUT, Evaluation, document_key
 from assay.corpus.decontamination.step import Decontaminate
+from assay.corpus.steps.bare import run_bare
 from tests.corpus.decontamination.by_hand import contaminated
 from tests.corpus.decontamination.driver import documents, run
 
@@ -144,3 +147,28 @@ def test_a_document_of_one_endless_word_and_empty_input() -> None:
     assert set(run(step, given)[1].removed) == {0}
     assert run(step, [])[1].removed == {}
     assert run(Decontaminate([evaluation("short")]), given)[1].removed == {}
+
+
+@pytest.mark.parametrize("files", [2, 7])
+def test_any_number_of_files_and_workers_gives_the_same(tmp_path: Path, files: int) -> None:
+    draw = random.Random(6)
+    phrase, items = sentence(draw, 20), [sentence(draw, 15) for _ in range(20)]
+    texts = [sentence(draw, 60) + (f" {phrase}" if i % 5 == 0 else "") for i in range(70)]
+    for i, item in zip(draw.sample(range(70), 20), items, strict=True):
+        texts[i] += " " + item.upper()
+    lines = [json.dumps({"id": str(i), "text": text, "domain": "prose"}) + "\n" for i, text in enumerate(texts)]
+
+    def kept(folder: Path, count: int, workers: int) -> list[str]:
+        folder.mkdir()
+        for part in range(count):
+            piece = lines[part * 70 // count : (part + 1) * 70 // count]
+            (folder / f"{part}.jsonl").write_text("".join(piece))
+        step = Decontaminate([evaluation(phrase, *items)])
+        account = run_bare(step, folder, folder.with_suffix(".out.jsonl"), workers=workers)
+        assert account.removed["quiz"].documents == 20
+        report = {name: value for name, value in account.report.items() if name != "seconds"}
+        return [folder.with_suffix(".out.jsonl").read_text(), json.dumps(report)]
+
+    one = kept(tmp_path / "one", 1, 1)
+    assert kept(tmp_path / "several", files, 1) == one
+    assert kept(tmp_path / "parallel", files, 3) == one
