@@ -15,7 +15,7 @@ from assay.corpus.texts import Texts
 #: Bytes of a chunk: what fits into a processor's cache beside a few arrays over its words.
 CHUNK = 1 << 20
 #: A longer document is judged by its first bytes, so that no document takes more than some 500 MB of memory.
-LONGEST = 16 << 20
+LONGEST = 4 << 20
 
 NEWLINE = 10
 

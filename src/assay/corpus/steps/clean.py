@@ -13,6 +13,7 @@ from assay.corpus.filters.plan import Plan, Tried, named_rules
 from assay.corpus.filters.thresholds import Threshold, best_share, learn, removes
 from assay.corpus.steps.columns import Columns
 from assay.corpus.steps.step import Batch, Judged, Survey
+from assay.corpus.texts import Texts
 from assay.spec.base import Frozen
 from assay.spec.cleaning import Cleaning
 from assay.spec.errors import UserError
@@ -164,17 +165,36 @@ class Clean:
             name, _, rule = self.rules[int(verdicts[i]) - 1]
             removed[i] = name
             limit = plan.rules[domains[i]][name].threshold.value
-            details[i] = f"{rule.statistic.replace('_', ' ')} {values[i]:.4g}, at {rule.side} {limit:.4g}"
-        changes = edit(self.filters, batch.texts, self._switches(domains, plan))
-        for i, text in changes.texts.items():
-            if i not in removed and not text.strip():
-                removed[i], details[i] = changes.rules[i][0], "nothing is left"
-        stays = [i for i in changes.texts if i not in removed]
-        details |= {i: changes.details[i] for i in stays if i in changes.details}
-        return Judged(removed, {i: changes.texts[i] for i in stays}, {i: changes.rules[i] for i in stays}, details)
+            details[i] = f"{rule.statistic.replace('_', ' ')} {_said(values[i])}, at {rule.side} {_said(limit)}"
+        stays = np.flatnonzero(verdicts == 0)
+        on = self._switches([domains[i] for i in stays.tolist()], plan)
+        changes = edit(self.filters, _some(batch.texts, stays), on)
+        changed: dict[int, str] = {}
+        rules: dict[int, tuple[str, ...]] = {}
+        for place, text in changes.texts.items():
+            i = int(stays[place])
+            if not text.strip():
+                removed[i], details[i] = changes.rules[place][0], "nothing is left"
+                continue
+            changed[i], rules[i] = text, changes.rules[place]
+            if place in changes.details:
+                details[i] = changes.details[place]
+        return Judged(removed, changed, rules, details)
 
     def report(self, plan: Plan) -> dict[str, Any]:
         return plan.report(self.filters, self.settings)
+
+
+def _said(number: float | None) -> str:
+    """A number with as many digits as tell something."""
+    return "off" if number is None else f"{number:.0f}" if float(number).is_integer() else f"{number:.4g}"
+
+
+def _some(texts: Texts, rows: np.ndarray) -> Texts:
+    """Some of the texts."""
+    parts = [texts.bytes(i) for i in rows.tolist()]
+    bounds = np.concatenate(([0], np.cumsum([len(part) for part in parts]))).astype(np.int64)
+    return Texts(np.frombuffer(b"".join(parts), np.uint8), bounds)
 
 
 def _by_domain(values: np.ndarray, codes: np.ndarray, count: int) -> np.ndarray:
