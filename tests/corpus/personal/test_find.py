@@ -31,6 +31,8 @@ PLANTED = [
     ("ip", "8.8.8.8", "ping 8.8.8.8"),
     ("ip", "2a00:1450:4001:81b::200e", "AAAA {}"),
     ("ssn", "536-22-8746", "SSN {}"),
+    ("ip", "8.8.4.4", "the server 8.8.4.4"),
+    ("key", "hf_" + "aBcDeFgHiJkLmNoPqRsTuVwXyZaBcDeFgH", "HF_TOKEN={}"),
     ("key", "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hJ6", "token={}"),
     ("key", "AKIA" + "Q3EGRXW5ZPL7VNT2", 'aws_access_key_id = "{}"'),
     ("key", "xoxb-" + "2048173920-4815162342-aBcDeFgHiJkL", "SLACK={}"),
@@ -49,7 +51,7 @@ INNOCENT = [
     "svn+ssh://pythondev@svn.python.org/trunk", "pi = +3.14159265358979", "x = 4503599627370496; y = 2**53",
     "0.4111111111111111", "sha 4111111111111111abcdef", "ISBN 978-3-16-148410-0", "2018-2019 and 1914-1918, 12-31-1999",
     "from 2020-01-01 00:00:00 to 2021-12-31 23:59:59", "population 1 234 567 890", "$415-584-4800x",
-    "std::vector<a::b>", "2001:db8::1 and fe80::1 and 20:15:30", "matrix 123 456 789 1011", "AKIAIOSFODNN7EXAMPLE",
+    "std::vector<a::b>", "2001:db8::1 and fe80::1 and 20:15:30", "matrix 123 456 789 1011", "AKIA" + "X" * 16,
     "ghp_" + "x" * 36,
     "GB29 NWBK 6016 1331 9268 18", "4111 1111 1111 1112", "000-12-3456", "e = 1.602176634e-19", "eyJhbGciOiJIUzI1NiJ9",
     "RFC 2119, RFC 8174", "0x2386F26FC10000", "555-0199 rooms",
@@ -81,8 +83,11 @@ def test_neighbouring_texts_do_not_touch() -> None:
     """Texts lie one after another in memory; a number that only two of them together make is none."""
     halves = ["call 415-584", "-4800 now", "4111 1111 1111 ", "1111", "maria@", "posta.it", "93.184", ".216.34"]
     assert find(Texts.of(halves)) == {}
-    whole = ["maria@posta.it", "93.184.216.34", "", "415-584-4800", "4111111111111111"]
-    assert sorted(find(Texts.of(whole))) == [0, 1, 3, 4]
+    whole = ["maria@posta.it", "93.184.216.34", "", "415-584-4800", "4111111111111111", "GB82WEST12345698765432"]
+    whole += ["2a00:1450:4001:81b::200e", "DE89370400440532013000", "AB"]
+    assert sorted(find(Texts.of(whole))) == [0, 1, 3, 4, 5, 6, 7]
+    for text in whole:
+        assert find(Texts.of([text])).get(0, []) == find(Texts.of(["A1", text, "b2"])).get(1, [])
 
 
 @settings(max_examples=60, deadline=None)

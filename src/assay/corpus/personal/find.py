@@ -104,13 +104,13 @@ def _places(texts: Texts) -> Iterator[tuple[Kind, np.ndarray]]:
         return
     digit = np.flatnonzero(_digits(data[2:-1])) + 2
     pairs = digit[_DIGIT[data[digit + 1]] & _UPPER[data[digit - 1]] & _UPPER[data[digit - 2]]] - 2
-    yield IBAN, pairs[(pairs == 0) | ~(_UPPER | _DIGIT)[data[pairs - 1]]]
+    yield IBAN, pairs[np.isin(pairs, texts.offsets) | ~(_UPPER | _DIGIT)[data[pairs - 1]]]
     colon = np.flatnonzero(data[4:] == _COLON) + 4
     groups = colon[
         np.isin(data[colon - 4], np.frombuffer(b"23", np.uint8))
         & _HEX[data[colon - 3]] & _HEX[data[colon - 2]] & _HEX[data[colon - 1]]
     ] - 4  # fmt: skip
-    yield IPV6, groups[(groups == 0) | ~(_HEX | _table(b":.xX"))[data[groups - 1]]]
+    yield IPV6, groups[np.isin(groups, texts.offsets) | ~(_HEX | _table(b":.xX"))[data[groups - 1]]]
 
 
 def _numbers(texts: Texts) -> Iterator[tuple[int, int, int]]:

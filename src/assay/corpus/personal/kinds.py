@@ -31,8 +31,8 @@ _CALLING_CODE = re.compile(
     r"9(?:[0-58]|6\d|7[0-79]|9[234568])"
 )
 _VERSION_BEFORE = re.compile(
-    rb"(?:version|release|revision|build|firmware|section|chapter|clause|figure|table|appendix|sec|ver|v|r|\xc2\xa7|"
-    rb"[=<>~^@])[\s.:#]*$",
+    rb"(?:\b(?:version|release|revision|build|firmware|section|chapter|clause|figure|table|appendix|sec|ver|v|r)"
+    rb"|\xc2\xa7|[=<>~^@])[\s.:#]*$",
     re.I,
 )
 _ADDRESS_BEFORE = re.compile(
