@@ -195,7 +195,8 @@ class Lab:
         if manifest.vault and open_sealed(self.vault_dir).commitment != manifest.vault:
             raise UserError(f"{self.vault_dir}: not what was sealed with this corpus; restore the folder from a copy")
         check_domains(self.config, manifest, self.folder / CONFIG)
-        check_licences(self.config.licences, self.corpus_dir, str(self.folder / CONFIG))
+        table = self.corpus_dir / "documents.parquet"
+        check_licences(self.config.licences, [table], str(self.folder / CONFIG), f"corpus {manifest.id}")
         check_size(manifest, most_tokens(self.config, manifest.vocab, self.external))
         return manifest
 

@@ -1,6 +1,7 @@
-"""Which licences a lab's policy refuses, and whether a tokenised corpus keeps to it."""
+"""Which licences a lab's policy refuses, and whether documents keep to it."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -90,25 +91,32 @@ def _matching(patterns: tuple[str, ...], name: str) -> str:
     return ""
 
 
-def check_licences(policy: LicencePolicy, corpus_dir: Path, where: str) -> None:
-    """Raise `UserError`, beginning with `where`, if a tokenised corpus holds documents that a policy refuses."""
+def check_licences(policy: LicencePolicy, files: Sequence[Path], where: str, what: str) -> None:
+    """Raise `UserError`, beginning with `where`, if documents of some Parquet files have licences that are refused.
+
+    Args:
+        files: with columns `licence`, `domain` and `id`.
+        what: they are documents of, for the message.
+    """
     if policy == LicencePolicy():
         return
-    table = pq.read_table(corpus_dir / "documents.parquet", columns=["licence", "domain", "id"])
-    names = table["licence"].to_pylist()
-    rows = refusals(policy, names)
-    if not rows:
+    counts: Counter[str] = Counter()
+    reasons: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for file in files:
+        table = pq.read_table(file, columns=["licence", "domain", "id"])
+        names = table["licence"].to_pylist()
+        for row, reason in refusals(policy, names).items():
+            counts[names[row]] += 1
+            reasons[names[row]] = reason
+            first.setdefault(names[row], f"{table['domain'][row]} {table['id'][row]}")
+    if not counts:
         return
-    first = {names[row]: row for row in reversed(rows)}
-    told = [
-        f"{rows[row]} ({_documents(names.count(name))}, such as {table['domain'][row]} {table['id'][row]})"
-        for name, row in sorted(first.items())
-    ]
+    told = [f"{reasons[name]} ({_documents(counts[name])}, such as {first[name]})" for name in sorted(counts)]
     more = f" and {len(told) - _TOLD} more licences" if len(told) > _TOLD else ""
     raise UserError(
-        f"{where}: [licences] refuses {_documents(len(rows))} of corpus {corpus_dir.name}: "
-        f"{'; '.join(told[:_TOLD])}{more}; take them out with `assay corpus licences --apply` and tokenise again, "
-        f"or change [licences]"
+        f"{where}: [licences] refuses {_documents(counts.total())} of {what}: {'; '.join(told[:_TOLD])}{more}; take "
+        f"them out with `assay corpus licences --apply`, then `assay corpus tokenize`, or change [licences]"
     )
 
 

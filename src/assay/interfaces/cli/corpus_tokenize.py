@@ -35,6 +35,7 @@ def tokenize(
     from assay.corpus.build import build_from
     from assay.corpus.editions.documents import edition_documents
     from assay.corpus.editions.edition import newest_edition
+    from assay.corpus.licences.policy import check_licences
     from assay.corpus.tokenizers.kinds import tokenizer_named
     from assay.corpus.tokenizers.measures import corpus_fit
     from assay.interfaces.cli.corpus_account import print_account
@@ -44,6 +45,8 @@ def tokenize(
     edition = newest_edition(find_lab(lab))
     opened = open_lab(lab)
     try:
+        shards = [edition.shard(shard.name) for shard in edition.manifest.shards]
+        check_licences(opened.config.licences, shards, str(opened.folder / "lab.toml"), f"edition {edition.id}")
         if tokenizer == "same":
             tokenizer = "bytes" if opened.corpus().tokenizer == "bytes" else str(opened.corpus_dir / "tokenizer.json")
         tokenizer_named(tokenizer)
