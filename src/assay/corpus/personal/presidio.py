@@ -28,9 +28,9 @@ class Presidio:
     def __init__(self, language: str, model: str, entities: Sequence[str]) -> None:
         self._language, self._entities = language, list(entities)
         try:
-            import spacy
-            from presidio_analyzer import AnalyzerEngine
-            from presidio_analyzer.nlp_engine import NlpEngineProvider
+            import spacy  # pyright: ignore[reportMissingImports]
+            from presidio_analyzer import AnalyzerEngine  # pyright: ignore[reportMissingImports]
+            from presidio_analyzer.nlp_engine import NlpEngineProvider  # pyright: ignore[reportMissingImports]
         except ImportError:
             raise UserError("presidio is not installed: pip install 'assay[presidio]'") from None
         if not spacy.util.is_package(model) and not Path(model).is_dir():

@@ -25,7 +25,7 @@ class FastText:
     def __init__(self, path: Path, label: str) -> None:
         self._path, self.label = path, label.removeprefix("__label__")
         try:
-            import fasttext
+            import fasttext  # pyright: ignore[reportMissingImports]
         except ImportError:
             raise UserError("fastText is not installed: pip install 'assay[fasttext]'") from None
         if not path.is_file():
