@@ -80,6 +80,8 @@ def test_a_promoted_selection_comes_with_what_it_cost(lab: MakeLab) -> None:
     found = facts(made)
     assert found["proposals"][0]["data_cost"] == found["generations"][1]["data_cost"] == told
     assert f"{cost['removed']['documents']} documents less" in data_cost(told)
+    epochs = found["proposals"][0]["epochs"]
+    assert {scale: max(domains.values()) for scale, domains in epochs.items()} == pytest.approx(told["epochs"])
     assert status_of(made.folder)["data_work"] == {"selections": 1, "core_seconds": selected["seconds"]}
     assert made.campaign().core_seconds >= selected["seconds"] > 0
 

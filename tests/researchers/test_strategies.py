@@ -179,6 +179,20 @@ def test_a_rule_replaces_weights_by_hand_and_the_other_way_round(strategy: Resea
             assert (change["data.mixture"] is None) == (change["data.mixture_rule"] != "size")
 
 
+def test_known_rules_and_weights_replace_each_other() -> None:
+    keys = ("data.mixture", "data.mixture_rule")
+    search = {each: DEFAULT_SEARCH[each] for each in keys}
+    by_hand = Recipe.model_validate({"data": {"mixture": {"code": 0.5, "docs": 0.25, "tests": 0.25}}})
+    by_rule = Recipe.model_validate({"data": {"mixture_rule": "unimax"}})
+    [unimax, *_] = [
+        p.change for p in Known().propose(view(config(start=by_hand, search=search)), 9) if len(p.change) > 1
+    ]
+    assert unimax == {"data.mixture_rule": "unimax", "data.mixture": None}
+    [scored, *_] = [p.change for p in Known().propose(view(config(start=by_rule, search=search)), 9)]
+    assert scored["data.mixture_rule"] == "size"
+    assert set(scored["data.mixture"]) == set(DOMAINS)
+
+
 def test_logarithmic_ranges_are_drawn_evenly_by_logarithm() -> None:
     now = view(config(search={"optimiser.lr": Range(low=1e-4, high=1e-2, log=True)}))
     rates = [each.change["optimiser.lr"] for each in RandomSearch().propose(now, 500)]

@@ -104,7 +104,7 @@ def _wishes(recipe: Recipe, domains: Sequence[str]) -> list[tuple[str, str, Chan
         ("norm", "architecture", {"model.norm": "layernorm" if recipe.model.norm == "rmsnorm" else "rmsnorm"}),
         ("schedule", "schedule", {"schedule.name": "cosine" if linear else "linear"}),
         ("batch", "data", {"data.batch": max(1, recipe.data.batch // 2)}),
-        *([("mixture", "mixture", {"data.mixture": tilted})] if len(domains) > 1 else []),
+        *([("mixture", "mixture", {"data.mixture": tilted, "data.mixture_rule": "size"})] if len(domains) > 1 else []),
         ("depth", "shape", {"model.depth_ratio": 2 * recipe.model.depth_ratio}),
     ]
 

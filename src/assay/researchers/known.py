@@ -10,7 +10,7 @@ from typing import Any
 
 from assay.researchers.acting import resolved
 from assay.researchers.admissible import admissible, domains
-from assay.researchers.moves import readable, shares
+from assay.researchers.moves import by_rule_or_hand, readable, shares
 from assay.spec.proposal import Kind, Prediction, Proposal
 from assay.spec.protocols import View
 from assay.spec.recipe import Change, changed, flatten
@@ -539,4 +539,5 @@ def _change(row: Row, view: View) -> Change:
         permitted = isinstance(allowed, Range) or value in allowed
         if value is not None and permitted and value != old[key]:
             change[key] = value
-    return change if first in change else {}
+    whole = by_rule_or_hand(change, old)
+    return {key: value for key, value in whole.items() if value != old[key]} if first in change else {}

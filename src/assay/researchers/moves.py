@@ -113,16 +113,25 @@ def change_of(view: View, drawn: dict[str, Any]) -> Change:
             change[key] = readable(value, dimension.low, dimension.high, dimension.whole)
     change |= {key: shares(weights) for key, weights in mixtures.items() if sum(weights.values()) > 0}
     old = flatten(view.champion.model_dump(mode="json"))
-    if (old | change)["data.mixture_rule"] != "size":  # weights follow from a rule or are given by hand
-        if change.get("data.mixture") and "data.mixture_rule" not in change:
-            change["data.mixture_rule"] = "size"
-        else:
-            change["data.mixture"] = None
+    change = by_rule_or_hand(change, old)
     change = {key: value for key, value in change.items() if value != old[key]}
     try:
         return effective(view.champion, changed(view.champion, change), change)
     except UserError:
         return change  # refused by `admissible`, with the reason
+
+
+def by_rule_or_hand(change: Change, old: Change) -> Change:
+    """A change that leaves no weights by hand beside a rule: what is new replaces the other.
+
+    Args:
+        old: the champion's fields.
+    """
+    if (old | change)["data.mixture_rule"] == "size":
+        return change
+    if change.get("data.mixture") and "data.mixture_rule" not in change:
+        return change | {"data.mixture_rule": "size"}
+    return change | {"data.mixture": None}
 
 
 def readable(value: float, low: float, high: float, whole: bool) -> float:

@@ -194,6 +194,17 @@ def test_a_domain_of_which_nothing_is_left(corpus: Path) -> None:
     assert not (corpus / "views" / view_id(corpus, (Nothing(),))).exists()  # type: ignore[arg-type]
 
 
+def test_shards_of_the_corpus_change_nothing(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "news.jsonl", [{"text": text, "id": str(i)} for i, text in enumerate(texts("news"))])
+    found: set[tuple[str, str, str]] = set()
+    for size in (2_000, 5_000, 1 << 20):
+        place = tmp_path / str(size)
+        manifest = build_corpus(place, [Source("news", str(path))], span_bytes=1000, shard_bytes=size)
+        folder = make_view(place / manifest.id, STEPS)
+        found.add((folder.name, view_cost(folder).content, "".join(decoded(folder, "news"))))
+    assert len(found) == 1
+
+
 def test_accounts_of_steps_are_kept(corpus: Path) -> None:
     make_view(corpus, STEPS)
     accounts = [json.loads(path.read_text()) for path in (corpus / "annotations").glob("*/account.json")]

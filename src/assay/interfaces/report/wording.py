@@ -121,6 +121,14 @@ def data_cost(cost: Mapping[str, Any]) -> str:
     return said + (f"; what is left is read up to this often: {epochs}" if epochs else "")
 
 
+def epochs(by_scale: Mapping[str, Mapping[str, float]]) -> str:
+    """How often runs read each domain: `small: code 0.12, prose 0.4`."""
+    return "; ".join(
+        f"{scale}: {', '.join(f'{name} {significant(value)}' for name, value in domains.items())}"
+        for scale, domains in by_scale.items()
+    )
+
+
 def money(usd: float) -> str:
     return f"${usd:,.2f}"
 
