@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -22,7 +23,7 @@ def reshard(paths: Sequence[Path], folder: Path, count: int) -> list[tuple[int, 
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group, use_threads=False)
-                sizes = pc.binary_length(table["text"]).to_numpy()  # pyright: ignore[reportAttributeAccessIssue]
+                sizes = _sizes(table)
                 starts = before + np.cumsum(sizes) - sizes
                 shards = np.minimum(starts * count // max(1, total), count - 1)
                 for shard in np.unique(shards).tolist():
@@ -36,5 +37,9 @@ def reshard(paths: Sequence[Path], folder: Path, count: int) -> list[tuple[int, 
 
 def _bytes(path: Path) -> int:
     with pq.ParquetFile(path) as file:
-        lengths = (pc.binary_length(batch["text"]) for batch in file.iter_batches(1024, columns=["text"]))  # pyright: ignore[reportAttributeAccessIssue]
-        return sum(int(pc.sum(each).as_py() or 0) for each in lengths)
+        groups = range(file.num_row_groups)
+        return sum(int(_sizes(file.read_row_group(group, ["text"], use_threads=False)).sum()) for group in groups)
+
+
+def _sizes(table: pa.Table) -> np.ndarray:
+    return pc.binary_length(table["text"]).to_numpy()  # pyright: ignore[reportAttributeAccessIssue]
