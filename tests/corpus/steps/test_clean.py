@@ -105,6 +105,19 @@ def test_the_account_adds_up(records: list[dict[str, Any]], tmp_path: Path) -> N
     assert not any("cookies" in row["text"] for row in rows)
 
 
+def test_a_domain_too_small_to_learn_from_is_judged_as_published(records: list[dict[str, Any]], tmp_path: Path) -> None:
+    few = [{**record, "domain": "few"} for record in records if record["domain"] == "code"][:19]
+    many = [record for record in records if record["domain"] == "code"]
+    account = run_bare(Clean(Cleaning()), write(tmp_path / "in", [*many[19:], *few], 1), tmp_path / "out")
+    assert account.report["too_few_to_learn"] == ["few"]
+    origins = {(row["domain"], row["origin"]) for row in account.report["rules"]}
+    assert origins == {("few", "published"), ("code", "published"), ("code", "learned")}
+    on = {(row["domain"], row["rule"]): row["on"] for row in account.report["edits"]}
+    assert on["few", "c4.no_terminal_punctuation"]
+    assert not on["code", "c4.no_terminal_punctuation"]
+    assert account.domains["few"].out.documents == 0
+
+
 def test_thresholds_by_hand_hold_in_their_domain(records: list[dict[str, Any]], tmp_path: Path) -> None:
     source = write(tmp_path / "in", records, 1)
     by_hand = {"gopher_quality.few_words": 1.0, "french:gopher_quality.few_words": 10_000.0,

@@ -62,6 +62,7 @@ class Clean:
         found: Survey = {"names": np.array(names, np.str_), "bytes": batch.texts.sizes.astype(np.int64)}
         if number == 0 and self._learns_edits:
             found["bytes"] = _by_domain(found["bytes"], codes, len(names))
+            found["documents"] = np.bincount(codes, minlength=len(names))
             for name, values in losses(self.filters, batch.texts).items():
                 found[f"losses {name}"] = _by_domain(values, codes, len(names))
             return found
@@ -74,12 +75,14 @@ class Clean:
         return self._decide_rules(surveys, plan or Plan(), work)
 
     def _decide_edits(self, surveys: Iterable[Survey]) -> Plan:
-        """Edits are off where they would take away too much of a domain."""
+        """Edits are off where they would take away too much of a domain that is large enough to learn from."""
         total: dict[str, int] = {}
+        documents: dict[str, int] = {}
         lost: dict[tuple[str, str], np.ndarray] = {}
         for survey in surveys:
             for i, domain in enumerate(survey["names"].tolist()):
                 total[domain] = total.get(domain, 0) + int(survey["bytes"][i])
+                documents[domain] = documents.get(domain, 0) + int(survey["documents"][i])
                 for each in self.filters:
                     if f"losses {each.name}" in survey:
                         lost[domain, each.name] = lost.get((domain, each.name), 0) + survey[f"losses {each.name}"][i]
@@ -89,7 +92,9 @@ class Clean:
                 shares = [lost[domain, each.name] / max(total[domain], 1) for domain in plan.domains]
                 plan.shares[each.name] = np.array(shares).reshape(len(plan.domains), len(each.edits))
                 learned = np.array([edit.learned for edit in each.edits])
-                plan.switches[each.name] = ~learned | (plan.shares[each.name] <= self.settings.most_removed)
+                few = np.array([documents[domain] * self.settings.most_removed < 1 for domain in plan.domains])
+                little = plan.shares[each.name] <= self.settings.most_removed
+                plan.switches[each.name] = ~learned | little | few[:, None]
         return plan
 
     def _decide_rules(self, surveys: Iterable[Survey], before: Plan, work: Path) -> Plan:
