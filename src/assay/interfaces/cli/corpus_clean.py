@@ -46,8 +46,9 @@ def clean(
     domain's own distribution, and an edit that would take more away is off there. The table shows both thresholds. For
     a crawl of the web, --thresholds published does what the papers did.
 
-    To name besides: language (in a language that is wanted), personal_data (e-mail addresses, telephone numbers, keys …
-    are replaced), listed_words (a list of yours), quality (the best share by a classifier of `assay quality train`).
+    To name besides: web_lines (menus, notices, counters), language (one that is wanted), personal_data (e-mail
+    addresses, telephone numbers, keys … are replaced), listed_words (a list of yours), quality (the best share by a
+    classifier of `assay quality train`).
 
     OUT is a .jsonl, .jsonl.gz or .jsonl.zst for what stays, or a folder, for what goes too, with the reasons.
 
@@ -58,8 +59,8 @@ def clean(
         assay corpus clean manuals.jsonl cleaned.jsonl --filter fineweb --json
         assay corpus clean mylab --threshold gopher_quality.few_words=20
         assay corpus clean mylab --threshold code:c4.curly_bracket=off
-        assay corpus clean web.jsonl tidy.jsonl --filter personal_data --filter language
-        assay corpus clean mylab --filter quality --option quality.classifier=mylab/quality --option quality.share=0.5
+        assay corpus clean web.jsonl out.jsonl --filter web_lines --filter language
+        assay corpus clean mylab --filter quality --option quality.classifier=mine
     """
     from assay.corpus.steps.bare import run_bare
     from assay.corpus.steps.clean import Clean
