@@ -12,6 +12,7 @@ from assay.corpus.quality.sample import Sample, sample
 from assay.corpus.split import choose_heldout, choose_sealed, draw
 from assay.corpus.steps.bare_files import bare_shards
 from assay.corpus.steps.bare_input import BareInput
+from assay.corpus.steps.bare_output import read_manifest
 from assay.corpus.steps.edition_input import EditionInput
 from assay.corpus.steps.step import Batch
 
@@ -38,7 +39,8 @@ def sample_text(
                 passed_over |= _judging(edition)
                 sources.append(edition)
             else:
-                sources.append(BareInput(bare_shards(place), Path(work, str(number))))
+                files = bare_shards(place / "kept" if read_manifest(place) else place)
+                sources.append(BareInput(files, Path(work, str(number))))
         tick = (lambda done: progress(done, None, doing)) if progress else None
         batches: Iterator[Batch] = chain.from_iterable(map(_batches, sources))
         return sample(batches, per_domain, seed=seed, passed_over=passed_over, progress=tick)
