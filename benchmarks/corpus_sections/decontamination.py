@@ -111,7 +111,8 @@ def dressed(text: str, dress: tuple[bool, bool, bool], draw: random.Random) -> s
 
 def planted(step: Decontaminate, evaluations: list[Evaluation], texts: list[bytes]) -> dict[str, dict[str, float]]:
     """Recall and precision by dress. Documents with something of an evaluation of their own are left out first."""
-    clean = [text for i, text in enumerate(texts) if i not in run(step, Batch(texts)).removed]
+    own = run(step, Batch(texts)).removed
+    clean = [text for i, text in enumerate(texts) if i not in own]
     found: dict[str, dict[str, float]] = {}
     items = [item[0] for evaluation in evaluations[:-1] for item in evaluation.texts]
     for name, dress in DRESSES.items():
