@@ -4,19 +4,22 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from assay.corpus.analysis.analyse import analyse
-from assay.corpus.analysis.collection import open_collection
+from assay.corpus.analysis.collection import Removed, open_collection
 from assay.corpus.analysis.sealing import Sealing
 from assay.corpus.analysis.survey import year_of
-from assay.corpus.documents import Source
+from assay.corpus.documents import Source, id_group
 from assay.corpus.editions.edition import OpenEdition, newest_edition
 from assay.corpus.ingest.add import Intake, add
 from assay.corpus.steps.bare import run_bare
+from assay.corpus.steps.lab import run_in_lab
+from assay.corpus.steps.step import Batch, Judged
 from assay.spec.errors import UserError
 from tests.corpus.steps.toy import ToyClean, ToyDedup
 
@@ -94,24 +97,70 @@ def test_every_document_that_a_build_seals_is_hidden(tmp_path: Path, count: int)
     add(lab, Intake(sources))
     edition = newest_edition(lab)
     sealing = Sealing(edition)
-    groups = {
-        (row["domain"], row["id"]): row["group"]
+    rows_of = [
+        row
         for shard in edition.manifest.shards
         for row in pq.read_table(edition.shard(shard.name), columns=["domain", "id", "group"]).to_pylist()
-    }
-    assert all(sealing.hides(groups[each]) for each in sealed)
-    assert sum(map(sealing.hides, groups.values())) < len(groups) / 3
+    ]
+    documents = {(row["domain"], row["id"]): Removed("", "", "", row["id"], row["domain"], row["group"], "")
+                 for row in rows_of}  # fmt: skip
+    assert all(sealing.hides(documents[each]) for each in sealed)
+    hidden = {each for each, document in documents.items() if sealing.hides(document)}
+    assert len(hidden) < len(documents) / 3
     texts = {(name, row["id"]): row["text"] for name, found in rows.items() for row in found}
     facts = analyse(open_collection(edition.folder, tmp_path))
     said = facts.model_dump_json()
-    hidden = [each for each in groups if sealing.hides(groups[each])]
-    shared = {text for each, text in texts.items() if each not in hidden}
+    shown = {text for each, text in texts.items() if each not in hidden}
     for each in hidden:
-        if texts[each] not in shared:
+        if texts[each] not in shown:
             assert json.dumps(texts[each][:40])[1:-1] not in said
     assert facts.hidden == len(hidden)
-    report = {"kept": [{"domain": d, "id": i, "beginning": texts[d, i]} for d, i in hidden]}
-    assert all(not row["beginning"] for row in sealing.without(report)["kept"])
+
+
+def test_what_holds_sealed_text_is_hidden_too(tmp_path: Path) -> None:
+    """Documents that were removed because of sealed text, and duplicates of sealed documents."""
+    rows = records(100)
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    add(lab, Intake((Source("prose", str(write(tmp_path / "prose.jsonl", rows))),)))
+    sealing = Sealing(newest_edition(lab))
+    one = next(row["id"] for row in rows if sealing.hides(known("prose", row["id"])))
+    free = [row["id"] for row in rows if not sealing.hides(known("prose", row["id"]))]
+    details = {
+        free[0]: ("sealed", ""),
+        free[1]: ("arc", "text of sealed documents; 3 words of arc"),
+        free[2]: ("exact", f"duplicate of prose:{one}, Jaccard 0.91"),
+        free[3]: ("exact", "duplicate of prose:x"),
+    }
+    run_in_lab(Telling(details), lab)
+    sealing = Sealing(newest_edition(lab))
+    assert [sealing.hides(known("prose", name)) for name in free[:4]] == [True, True, True, False]
+    card = {"domain": "prose", "bytes": 5, "beginning": "Sealed?"}
+    report = sealing.without({"minhash": {"largest": [
+        {"kept": {**card, "id": free[5]}, "dropped": [{**card, "id": one}]},
+        {"kept": {**card, "id": free[5]}, "dropped": [{**card, "id": free[6]}]},
+    ]}})  # fmt: skip
+    first, second = report["minhash"]["largest"]
+    assert first["kept"]["beginning"] == first["dropped"][0]["beginning"] == ""
+    assert second["kept"]["beginning"] == "Sealed?"
+
+
+def known(domain: str, name: str) -> Removed:
+    return Removed("", "", "", name, domain, id_group(name), "")
+
+
+class Telling(ToyClean):
+    """Removes documents for reasons that it is told."""
+
+    def __init__(self, details: dict[str, tuple[str, str]]) -> None:
+        self._details = details
+
+    def apply(self, batch: Batch, plan: Any) -> Judged:
+        assert plan is None
+        rows = {row: self._details[name] for row, name in enumerate(batch.column("id")) if name in self._details}
+        return Judged(
+            {row: rule for row, (rule, _) in rows.items()}, details={row: said for row, (_, said) in rows.items()}
+        )
 
 
 def test_years_are_found_in_records_and_their_metadata() -> None:

@@ -60,7 +60,7 @@ def analyse(
     domains = survey.domains()
     sealing = Sealing(collection.edition if isinstance(collection, EditionText) else None)
     drawn = survey.sample.within(MOST_BYTES)
-    sample = [each for each in drawn if not sealing.hides(each.group)]
+    sample = [each for each in drawn if not sealing.hides(each)]
     texts = Texts.of([each.text for each in sample])
     weights = _weights(sample, domains)
     titled = np.sort(np.argsort([each.drawn for each in sample], kind="stable")[:MOST_TITLED])
@@ -156,7 +156,7 @@ def _removed(collection: Collection, sealing: Sealing, seed: int) -> tuple[Remov
     """A few of the documents that each rule removed, drawn by their place."""
     found: dict[tuple[str, str], list[_Best]] = {}
     for number, each in enumerate(collection.removed()):
-        if sealing.hides(each.group):
+        if sealing.hides(each):
             continue
         best = found.setdefault((each.step, each.rule), [])
         drawn = int(draw(np.array([number]), seed)[0])

@@ -123,6 +123,7 @@ def _choose(listed: Listed, places: np.ndarray, seed: int) -> set[int]:
 class _Text:
     domain: str
     id: str
+    group: str
     text: str
 
 
@@ -138,8 +139,9 @@ def _fetch(collection: Collection, wanted: set[int], report: Progress) -> dict[i
         if rows:
             domains, ids, groups = batch.column("domain"), batch.column("id"), batch.column("group")
             for row in rows:
-                if not sealing.hides(groups[row]):
-                    found[batch.first + row] = _Text(domains[row], ids[row], batch.texts[row])
+                text = _Text(domains[row], ids[row], groups[row], batch.texts[row])
+                if not sealing.hides(text):
+                    found[batch.first + row] = text
         report(read.done, collection.size, "taking samples")
     return found
 

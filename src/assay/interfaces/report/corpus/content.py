@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from assay.corpus.analysis.facts import CorpusFacts, TopicFacts
 from assay.interfaces.report import wording
 from assay.interfaces.report.corpus import bars
+from assay.interfaces.report.corpus.names import language
 from assay.interfaces.report.corpus.quoting import quoted
 from assay.interfaces.report.html import Content, Html, element
 from assay.interfaces.report.parts import details, figure, nothing, section, table
 
 MOST_LANGUAGES = 12
-_NAMES = {"zxx": "zxx (no language)", "und": "und (not known)"}
 
 
 def languages(facts: CorpusFacts) -> Html:
@@ -45,7 +45,7 @@ def languages(facts: CorpusFacts) -> Html:
             ["language", "share of documents", "found in"],
             [
                 [
-                    _NAMES.get(each.code, each.code),
+                    f"{language(each.code)} ({each.code})",
                     bars.percent(each.share),
                     ", ".join(f"{name} {bars.percent(share)}" for name, share in each.domains.items()),
                 ]

@@ -4,6 +4,7 @@ from assay.corpus.analysis.facts import CorpusFacts
 from assay.corpus.documents import UNKNOWN_LICENCE
 from assay.interfaces.report import wording
 from assay.interfaces.report.corpus import bars
+from assay.interfaces.report.corpus.names import language
 from assay.interfaces.report.corpus.quoting import quoted, told
 from assay.interfaces.report.html import Content, Html, element
 from assay.interfaces.report.parts import section, table
@@ -81,8 +82,18 @@ def _cards(facts: CorpusFacts) -> list[Html]:
             if len(facts.languages) > 1
             else "of the documents."
         )
-        cards.append(_card(f"In {best.code}", bars.percent(best.share), text))
-    return cards
+        cards.append(_card(f"In {language(best.code)}", bars.percent(best.share), text))
+    return [*cards, _evaluations(facts)]
+
+
+def _evaluations(facts: CorpusFacts) -> Html:
+    title = "Text of evaluations"
+    steps = [step for step in facts.steps if step.account.step == "decontaminate"]
+    if not steps:
+        return _card(title, "not looked for", told("`assay corpus decontaminate` finds it."))
+    amounts = [amount for step in steps for amount in (*step.account.removed.values(), *step.account.changed.values())]
+    found = sum(amount.documents for amount in amounts)
+    return _card(title, f"{found:,}", "times a document went, or was cut, because it holds some.")
 
 
 def domains(facts: CorpusFacts) -> Html:

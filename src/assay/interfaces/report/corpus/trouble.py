@@ -10,6 +10,11 @@ from assay.interfaces.report.html import Content, Html, element
 from assay.interfaces.report.parts import details, figure, section, table
 
 _MOST_PHRASES = 20
+_TITLES = {
+    "exact": "The same text, byte by byte",
+    "normalised": "The same text but for case, spaces and punctuation",
+    "minhash": "Nearly the same words (MinHash)",
+}
 
 
 def duplicates(facts: CorpusFacts) -> Html:
@@ -62,7 +67,7 @@ def _clusters(rule: str, part: dict[str, Any]) -> Html:
         _pairs("The largest clusters", part.get("largest", ())),
         _pairs("The least alike that were dropped", part.get("least_alike", ())),
     ]
-    return figure(f"duplicates-{rule}", f"By {rule}", text, content)
+    return figure(f"duplicates-{rule}", _TITLES.get(rule, rule), text, content)
 
 
 def _pairs(title: str, rows: Any) -> Content:
