@@ -122,7 +122,8 @@ def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[t
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        # By pages, since a row group may be as large as the file.
+        with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
             schema = file.schema_arrow
             if "text" not in schema.names:
                 raise UserError(
