@@ -12,7 +12,7 @@ from assay.spec.proposal import Prediction, Proposal
 from assay.spec.recipe import Recipe, changed
 from assay.spec.scale import Scale
 from assay.spec.search import Range
-from tests.researchers.views import after, config, promoted, proposal, trial, view
+from tests.researchers.views import DOMAINS, after, config, promoted, proposal, trial, view
 
 
 @pytest.mark.parametrize(
@@ -176,3 +176,26 @@ def test_a_change_that_leaves_another_trainer_no_step_is_refused() -> None:
     dear = view(external=external)
     assert admissible(dear, proposal({"data.batch": 6})) is None
     assert "less than the" in (admissible(dear, proposal({"data.batch": 24})) or "")
+
+
+def test_the_same_mixture_in_other_words_is_refused() -> None:
+    even = proposal({"data.mixture": {"code": 0.334, "docs": 0.333, "tests": 0.333}})
+    unimax, temperature = ({"data.mixture_rule": name} for name in ("unimax", "temperature"))
+    tried = after(view(), trial(view(), even, -0.1, "refuted"))
+    assert admissible(view(), proposal(unimax)) is None
+    assert "proposal 1 already tests this recipe" in (admissible(tried, proposal(unimax)) or "")
+    assert admissible(tried, proposal(temperature)) is None
+    assert "the mixture is the same" in (admissible(view(), proposal({"data.mixture": by_size()})) or "")
+
+
+def by_size() -> dict[str, float]:
+    total = sum(DOMAINS.values())
+    return {name: round(count / total, 3) for name, count in DOMAINS.items()}
+
+
+def test_limits_that_no_run_reaches_are_refused() -> None:
+    start = Recipe.model_validate({"data": {"mixture_rule": "unimax"}})
+    here = view(config(start=start))
+    assert "the mixture is the same" in (admissible(here, proposal({"data.epoch_limit": 8.0})) or "")
+    few = here.model_copy(update={"domain_tokens": {name: count // 20 for name, count in DOMAINS.items()}})
+    assert admissible(few, proposal({"data.epoch_limit": 1.0})) is None

@@ -183,7 +183,7 @@ def test_known_rules_and_weights_replace_each_other() -> None:
     keys = ("data.mixture", "data.mixture_rule")
     search = {each: DEFAULT_SEARCH[each] for each in keys}
     by_hand = Recipe.model_validate({"data": {"mixture": {"code": 0.5, "docs": 0.25, "tests": 0.25}}})
-    by_rule = Recipe.model_validate({"data": {"mixture_rule": "unimax"}})
+    by_rule = Recipe.model_validate({"data": {"mixture_rule": "temperature"}})
     [unimax, *_] = [
         p.change for p in Known().propose(view(config(start=by_hand, search=search)), 9) if len(p.change) > 1
     ]

@@ -1,6 +1,5 @@
 """What may be proposed: the one rule that every researcher, file and language model is held to."""
 
-import math
 from collections.abc import Sequence
 
 from assay.corpus.mixtures.apply import Part, parts_of
@@ -10,7 +9,7 @@ from assay.spec.packing import check_packable
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import View
 from assay.spec.recipe import SELECTING, Change, Recipe, changed, difference
-from assay.spec.scale import shape_at
+from assay.spec.scale import Scale, shape_at
 from assay.spec.search import check_change
 
 
@@ -39,7 +38,7 @@ def admissible(view: View, proposal: Proposal) -> str | None:
         return _no_effect(candidate, proposal.change)
     champion = view.champion.hash
     for trial in view.trials:
-        if trial.registered.champion == champion and trial.recipe.hash == candidate.hash:
+        if trial.registered.champion == champion and _same(trial.recipe, candidate, view):
             return f"proposal {trial.registered.number} already tests this recipe against the same champion"
     return None
 
@@ -81,12 +80,22 @@ def _check_realised(candidate: Recipe, view: View) -> None:
         shape = shape_at(candidate, scale, view.vocab)
         if changes and set(changes) <= SIZES and shape == shape_at(view.champion, scale, view.vocab):
             raise UserError(f"the change changes nothing at scale '{scale.name}': the model is the same there")
-        if changes and all(of_mixing(key) for key in changes) and not candidate.data.reweight and view.domain_tokens:
-            new, old = (
-                parts_of(recipe.data, view.domain_tokens, shape.tokens) for recipe in (candidate, view.champion)
-            )
-            if _alike(new, old):
-                raise UserError(f"the change changes nothing at scale '{scale.name}': the mixture is the same there")
+        if changes and _mixed_alike(candidate, view.champion, scale, view):
+            raise UserError(f"the change changes nothing at scale '{scale.name}': the mixture is the same there")
+
+
+def _same(one: Recipe, other: Recipe, view: View) -> bool:
+    """Whether two recipes are the same, or mix alike by different words at both deciding scales."""
+    return one.hash == other.hash or all(_mixed_alike(one, other, scale, view) for scale in view.config.ladder[:2])
+
+
+def _mixed_alike(one: Recipe, other: Recipe, scale: Scale, view: View) -> bool:
+    """Whether recipes differ in what says how domains are mixed alone, and draw from them alike at a scale."""
+    reweighted = one.data.reweight or other.data.reweight
+    if reweighted or not view.domain_tokens or not all(of_mixing(key) for key in difference(one, other)):
+        return False
+    tokens = shape_at(one, scale, view.vocab).tokens
+    return _alike(*(parts_of(recipe.data, view.domain_tokens, tokens) for recipe in (one, other)))
 
 
 def _check_selection(candidate: Recipe, view: View) -> None:
@@ -104,13 +113,15 @@ def _content(recipe: Recipe, view: View) -> str:
     return known.cost.content if known and known.cost else selection
 
 
+#: Weights that differ by less are the same: proposals write them in thousandths.
+SAME_WEIGHT = 0.002
+
+
 def _alike(new: Sequence[Part], old: Sequence[Part]) -> bool:
     """Whether runs draw from the same domains at any time."""
     return all(
         one.share == other.share
-        and all(
-            math.isclose(a, b, abs_tol=1e-9) for a, b in zip(_weights(one, other), _weights(other, one), strict=True)
-        )
+        and all(abs(a - b) < SAME_WEIGHT for a, b in zip(_weights(one, other), _weights(other, one), strict=True))
         for one, other in zip(new, old, strict=True)
     )
 
