@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from assay.corpus.deduplication.near import SIMILARITY
+
 from .helpers import assay
 
 
@@ -19,6 +21,7 @@ def test_a_file_in_and_a_file_out(tmp_path: Path) -> None:
     assert {rule: amount["documents"] for rule, amount in facts["removed"].items()} == {"exact": 2, "minhash": 1}
     assert facts["report"]["minhash"]["s_curve"]["points"]["1.00"] == 1.0
     assert facts["report"]["minhash"]["clusters"] == 2
+    assert facts["report"]["minhash"]["s_curve"]["similarity"] == SIMILARITY
     assert (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines() == lines[:2]
     shown = assay("corpus", "dedup", tmp_path / "in.jsonl", tmp_path / "lines", "--method", "lines").out
     assert "lines: 1 document removed" in shown

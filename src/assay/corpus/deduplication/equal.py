@@ -1,5 +1,6 @@
 """Equal documents: to the byte, or in normal form."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -76,11 +77,12 @@ class EqualDocuments:
         kept = firsts(keys)
         gone = np.flatnonzero(kept != np.arange(len(keys)))
         gone = gone[(gone >= earlier) & (cards.sizes[gone] > 0)]
+        sizes = {first: dropped + 1 for first, dropped in Counter(kept[gone].tolist()).items()}
         copies = [Copy(cards[int(kept[place])], cards[int(place)]) for place in gone]
         return Duplicates(
             numbers=gone - earlier,
             kept=[copy.kept.name for copy in copies],
-            report={**cluster_report(copies, kept[gone].tolist()), "against": {"documents": earlier}},
+            report={**cluster_report(copies, kept[gone].tolist(), sizes), "against": {"documents": earlier}},
         )
 
     def apply(self, batch: Batch, plan: Duplicates) -> Judged:

@@ -1,5 +1,6 @@
 """Removal of near duplicates as a step over documents."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,7 +138,7 @@ class RemoveNearDuplicates:
             similarity=np.array([copy.jaccard for copy in copies], np.float32),
             equal=prints[places] == prints[[kept for kept, _ in gone.values()]] if gone else None,
             report={
-                **cluster_report(copies, roots[places].tolist()),
+                **cluster_report(copies, roots[places].tolist(), Counter(roots.tolist())),
                 "candidates": {
                     "documents": len(plan.members), "pairs": len(plan.pairs), "alike": len(removed.alike),
                 },

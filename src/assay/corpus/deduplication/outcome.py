@@ -59,14 +59,14 @@ class Copy:
     jaccard: float = 1.0
 
 
-def cluster_report(copies: Sequence[Copy], groups: Sequence[int]) -> dict[str, Any]:
+def cluster_report(copies: Sequence[Copy], groups: Sequence[int], sizes: Mapping[int, int]) -> dict[str, Any]:
     """JSON data on clusters: how many, how large, between which domains, and samples of kept and dropped documents.
 
     Args:
         copies: all documents that go.
-        groups: (copies,), which of them belong to one kept document.
+        groups: (copies,), which cluster each belongs to.
+        sizes: documents of each cluster, those that stay too.
     """
-    sizes = Counter(groups)
     domains: dict[tuple[str, str], list[int]] = {}
     for copy in copies:
         amount = domains.setdefault((copy.kept.domain, copy.dropped.domain), [0, 0])
@@ -78,16 +78,17 @@ def cluster_report(copies: Sequence[Copy], groups: Sequence[int]) -> dict[str, A
     largest = sorted(members, key=lambda group: (-sizes[group], group))[:SAMPLES]
     least = sorted(copies, key=lambda copy: (copy.jaccard, copy.dropped.name))[:SAMPLES]
     return {
-        "clusters": len(sizes),
+        "clusters": len(members),
+        "kept": sum(sizes[group] - len(copies_) for group, copies_ in members.items()),
         "dropped": {"documents": len(copies), "bytes": sum(copy.dropped.bytes for copy in copies)},
-        "sizes": {str(size): count for size, count in sorted(Counter(n + 1 for n in sizes.values()).items())},
+        "sizes": {str(n): count for n, count in sorted(Counter(sizes[group] for group in members).items())},
         "domains": [
             {"kept": kept, "dropped": dropped, "documents": documents, "bytes": size}
             for (kept, dropped), (documents, size) in sorted(domains.items(), key=lambda item: (-item[1][0], item[0]))
         ],
         "largest": [
             {
-                "documents": sizes[group] + 1,
+                "documents": sizes[group],
                 "kept": members[group][0].kept.model_dump(),
                 "dropped": [_row(copy) for copy in members[group][:3]],
             }
