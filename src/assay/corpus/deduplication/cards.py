@@ -58,7 +58,7 @@ class Column:
         self._file.close()
         if not self._path.stat().st_size:
             return np.empty(0, self._kind)
-        return np.memmap(self._path, self._kind, mode="r")
+        return np.asarray(np.memmap(self._path, self._kind, mode="r"))  # slices of a memmap itself are slow to make
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class EqualDocuments:
         for survey in surveys:
             column.append(survey["keys"])
             file.append(survey)
-        keys, cards = np.asarray(column.array()).reshape(-1, 2), file.cards()
+        keys, cards = column.array().reshape(-1, 2), file.cards()
         kept = firsts(keys)
         gone = np.flatnonzero(kept != np.arange(len(keys)))
         gone = gone[(gone >= earlier) & (cards.sizes[gone] > 0)]

@@ -99,7 +99,7 @@ class RemoveNearDuplicates:
         documents += earlier
         pairs = np.empty((0, 2), np.int64)
         for column in columns:
-            found = candidates(np.asarray(column.array()))
+            found = candidates(column.array())
             found = found[found[:, 1] >= earlier]  # what is double in earlier text stays so
             pairs = unique_pairs(np.concatenate((pairs, found)), documents)
         members = np.unique(pairs)
@@ -127,7 +127,7 @@ class RemoveNearDuplicates:
         for survey in surveys:
             append(survey)
         values, sizes, sums, prints = (column.array() for column in columns.values())
-        removed = self.near.removed(ShingleSets(values, starts(sizes), np.asarray(sums)), plan.pairs)
+        removed = self.near.removed(ShingleSets(values, starts(sizes), sums), plan.pairs)
         cards, roots = file.cards(), clusters(len(plan.members), removed.alike.tolist())
         gone = {place: found for place, found in removed.gone.items() if plan.members[place] >= plan.earlier}
         copies = [Copy(cards[kept], cards[place], value) for place, (kept, value) in gone.items()]

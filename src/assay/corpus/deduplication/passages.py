@@ -109,7 +109,7 @@ class Passages:
         for survey in surveys:
             append(survey)
         again, owners, occurrences = first_owners(keys.array(), starts(counts.array()))
-        return self._plan(np.asarray(members.array()), again, owners, occurrences, file.cards(), earlier)
+        return self._plan(members.array(), again, owners, occurrences, file.cards(), earlier)
 
     def _plan(
         self,

@@ -61,9 +61,9 @@ def first_owners(keys: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     edges = [part * ((1 << 64) // parts) for part in range(parts)]
     for part, low in enumerate(edges):
-        inside = np.asarray(keys) >= np.uint64(low)
+        inside = keys >= np.uint64(low)
         if part + 1 < parts:
-            inside &= np.asarray(keys) < np.uint64(edges[part + 1])
+            inside &= keys < np.uint64(edges[part + 1])
         places = np.flatnonzero(inside)
         mine = keys[places]
         order = np.argsort(mine, kind="stable")
