@@ -64,10 +64,12 @@ ARMS: dict[str, Change] = {
     "dedup": DEDUP,
     "filters + dedup": FILTERS | DEDUP,
 }
-#: These come after the first seeds. Gopher's rules alone were added when the first results had shown what C4's cost.
+#: Filters, with domains weighted as plain concatenation has them: what filters leave of a domain sets no weight.
+KEPT = "filters, weights kept"
+#: These come after the first seeds; the first two were added when those had shown what filters do to weights.
 LATER: dict[str, Change] = {
+    KEPT: FILTERS,
     "gopher": {"data.filters": "gopher"},
-    "gopher + dedup": {"data.filters": "gopher"} | DEDUP,
     "unimax": {"data.mixture_rule": "unimax"},
 }
 #: These wait for the regression.
@@ -95,7 +97,10 @@ def main() -> None:
         for condition, arm, seed in planned():
             lab, known = labs[condition], read_runs(given.folder)
             if not any((row["condition"], row["arm"], row["seed"]) == (condition, arm, seed) for row in known):
-                row = measure(lab, executors[condition], condition, arm, seed, change_of(arm, labs["prepared"], known))
+                change = change_of(arm, labs["prepared"], known)
+                if arm == KEPT:
+                    change = change | {"data.mixture": sizes(lab)}
+                row = measure(lab, executors[condition], condition, arm, seed, change)
                 with (given.folder / "runs.jsonl").open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
                 print(f"{condition:9} {arm:16} seed {seed}: {row['score']:.4f} in {row['seconds']:.0f} s", flush=True)
@@ -153,6 +158,12 @@ def change_of(arm: str, lab: Lab, known: list[dict[str, Any]]) -> Change:
         return {"data.mixture": dict(zip(names, points[int(arm.split()[1])].tolist(), strict=True))}
     weights = fitted(lab, known)
     return {"data.mixture": weights} | (FILTERS | DEDUP if arm == "all three" else {})
+
+
+def sizes(lab: Lab) -> dict[str, float]:
+    """Weights of plain concatenation."""
+    tokens = lab.corpus().train_tokens()
+    return {name: count / sum(tokens.values()) for name, count in tokens.items()}
 
 
 def designed(lab: Lab) -> tuple[list[str], np.ndarray]:
