@@ -1,5 +1,6 @@
 """`assay corpus report` and `assay corpus diff` from the command line."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -62,6 +63,19 @@ def test_report_on_an_edition_and_on_a_lab_with_and_without_text(tmp_path: Path)
     assert both.code == 0, both.err
     assert both.json["b"]["kind"] == "corpus"
     assert both.json["total"]["added"]["documents"] == 0
+
+
+def test_a_lab_with_a_trained_champion_shows_what_it_finds_hard(used_lab: Path) -> None:
+    losses = assay("corpus", "report", used_lab, "--json").json["losses"]
+    rows = assay("runs", used_lab, "--json").json
+    assert losses["run"] in json.dumps(rows)
+    assert set(losses["domains"]) == {"prose", "verse"}
+    hardest, easiest = ([each["bits_per_byte"] for each in losses[end]] for end in ("hardest", "easiest"))
+    assert hardest == sorted(hardest, reverse=True)
+    assert easiest == sorted(easiest)
+    assert easiest[-1] <= hardest[-1]
+    for sides in losses["domains"].values():
+        assert all(easiest[0] <= value <= hardest[0] for value in sides.values())
 
 
 def test_diff_says_what_changed_in_words(tmp_path: Path) -> None:

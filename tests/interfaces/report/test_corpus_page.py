@@ -40,6 +40,11 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> CorpusFacts:
                 "minhash": {
                     "clusters": 1, "dropped": {"documents": 1, "bytes": 9}, "sizes": {"2": 1},
                     "domains": [{"kept": "prose", "dropped": HOSTILE, "documents": 1, "bytes": 9}],
+                    "s_curve": {"permutations": 112, "tables": 28, "rows": 8, "similarity": 0.7, "middle": 0.63,
+                                "points": {"0.00": 0.0, "0.50": 0.1, "1.00": 1.0}},
+                    "planted": {
+                        "documents": 9, "precision": 1.0, "edits": {"0.03": {"recall": 0.85, "mean_jaccard": 0.78}},
+                    },
                     "largest": [cluster], "least_alike": [{"kept": card, "dropped": {**card, "jaccard": 0.7}}],
                 }
             }
@@ -89,6 +94,7 @@ def test_every_section_is_there_with_its_numbers(facts: CorpusFacts) -> None:
     assert "MIT" in page.text["licences"]
     assert "2.0000" in page.text["losses"]
     assert "Jaccard similarity 0.81" in page.text["duplicates"]
+    assert "85.0%" in page.text["duplicates"]
     assert "12.5" in page.text["contamination"]
 
 

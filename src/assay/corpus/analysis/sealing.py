@@ -12,6 +12,7 @@ from assay.corpus.split import HELDOUT_FRACTION, SEALED_FRACTION, choose_heldout
 from assay.spec.errors import UserError
 
 _RANGE = 1 << 63
+_BOILERPLATE = 20  # a line that occurs so often gives nothing away, wherever it stands
 _COPY = "duplicate of "  # how a deduplication begins to say why a document went
 
 
@@ -78,6 +79,8 @@ class Sealing:
                 return _blank(report)
             case {"beginning": _} if self._any_hidden(report):
                 return _blank(report)
+            case {"text": str(), "occurrences": int(often)} if self._on and often < _BOILERPLATE:
+                return {**report, "text": ""}
             case dict():
                 return {key: self.without(value) for key, value in report.items()}
             case list():

@@ -3,12 +3,13 @@
 from assay.corpus.analysis.facts import CorpusFacts
 from assay.interfaces.report import wording
 from assay.interfaces.report.corpus.content import dates, languages, topics
+from assay.interfaces.report.corpus.duplicates import duplicates
 from assay.interfaces.report.corpus.flow import flow
 from assay.interfaces.report.corpus.lengths import lengths
 from assay.interfaces.report.corpus.losses import losses
 from assay.interfaces.report.corpus.overview import domains, headline, licences
 from assay.interfaces.report.corpus.quality import quality
-from assay.interfaces.report.corpus.trouble import contamination, duplicates, personal
+from assay.interfaces.report.corpus.trouble import contamination, personal
 from assay.interfaces.report.html import Content, element
 from assay.interfaces.report.parts import definitions, section
 from assay.interfaces.report.shell import document

@@ -1,105 +1,24 @@
-"""What should not be in a corpus: duplicates, text of evaluations, personal data."""
+"""What should not be in a corpus: text of evaluations, personal data."""
 
 from typing import Any
 
-from assay.corpus.analysis.facts import CorpusFacts, Shown, StepFacts
+from assay.corpus.analysis.facts import CorpusFacts, StepFacts
 from assay.interfaces.report import wording
 from assay.interfaces.report.corpus import bars
-from assay.interfaces.report.corpus.quoting import document, missing, quoted
+from assay.interfaces.report.corpus.quoting import missing, quoted
 from assay.interfaces.report.html import Content, Html, element
-from assay.interfaces.report.parts import details, figure, section, table
+from assay.interfaces.report.parts import details, section, table
 
 _MOST_PHRASES = 20
-_TITLES = {
-    "exact": "The same text, byte by byte",
-    "normalised": "The same text but for case, spaces and punctuation",
-    "minhash": "Nearly the same words (MinHash)",
-}
 
 
-def duplicates(facts: CorpusFacts) -> Html:
-    """Clusters that deduplication found, with documents kept and dropped."""
-    parts = [
-        (rule, part)
-        for step in _steps(facts, "dedup")
-        for rule, part in step.report.items()
-        if isinstance(part, dict) and "clusters" in part
-    ]
-    left = (
-        f"{wording.plural(facts.same_texts, 'document')} of what is here have exactly the text of another one."
-        if facts.same_texts
-        else "No two documents of what is here have exactly the same text."
-    )
-    if not parts:
-        text = "No deduplication has been done; `assay corpus dedup` finds and removes duplicates. "
-        return section("duplicates", "Duplicates", missing(text + left))
-    return section("duplicates", "Duplicates", element("p", left), [_clusters(rule, part) for rule, part in parts])
-
-
-def _steps(facts: CorpusFacts, name: str) -> list[StepFacts]:
+def steps_called(facts: CorpusFacts, name: str) -> list[StepFacts]:
     return [step for step in facts.steps if step.account.step == name]
-
-
-def _clusters(rule: str, part: dict[str, Any]) -> Html:
-    dropped = part.get("dropped", {})
-    documents = int(dropped.get("documents", 0))
-    text = (
-        f"{wording.plural(int(part['clusters']), 'cluster')} of documents that were taken for the same; "
-        f"{bars.counted(documents, int(dropped.get('bytes', 0)))} went, and one document of each stayed."
-    )
-    content: list[Content] = []
-    sizes: dict[str, int] = part.get("sizes", {})
-    if sizes:
-        most = max(sizes.values())
-        rows = [
-            bars.row(f"{size} documents", bars.share_bar(count / most, "--h:255"), f"{count:,}")
-            for size, count in sorted(sizes.items(), key=lambda item: int(item[0]))[:12]
-        ]
-        content.append(bars.grid(rows, "Clusters by size", "narrow"))
-    between = part.get("domains", ())
-    if between:
-        rows_ = [
-            [quoted(row["kept"]), quoted(row["dropped"]), f"{row['documents']:,}", wording.size(row["bytes"])]
-            for row in between
-        ]
-        content.append(table("Where they lie.", ["kept in", "dropped from", "documents", "bytes"], rows_, (2, 3)))
-    content += [
-        _pairs("The largest clusters", part.get("largest", ())),
-        _pairs("The least alike that were dropped", part.get("least_alike", ())),
-    ]
-    return figure(f"duplicates-{rule}", _TITLES.get(rule, rule), text, content)
-
-
-def _pairs(title: str, rows: Any) -> Content:
-    if not rows:
-        return None
-    shown: list[Content] = []
-    for each in rows:
-        dropped = each["dropped"] if isinstance(each["dropped"], list) else [each["dropped"]]
-        head = (
-            f"{each['documents']} documents"
-            if "documents" in each
-            else f"Jaccard similarity {dropped[0].get('jaccard', 1):.2f}"
-        )
-        shown.append(element("h4", head))
-        shown.append(document(_card(each["kept"]), " · ", element("b", "kept")))
-        shown += [
-            document(_card(card), f" · dropped, Jaccard similarity {card.get('jaccard', 1):.2f}") for card in dropped
-        ]
-    return details(f"{title} ({len(rows)})", shown)
-
-
-def _card(card: dict[str, Any]) -> Shown:
-    return Shown(
-        id=str(card.get("id", "")),
-        domain=str(card.get("domain", "")),
-        excerpt=" ".join(str(card.get("beginning", "")).split()),
-    )
 
 
 def contamination(facts: CorpusFacts) -> Html:
     """Text of evaluations that was found, by evaluation and domain."""
-    steps = _steps(facts, "decontaminate")
+    steps = steps_called(facts, "decontaminate")
     if not steps:
         return section(
             "contamination",
