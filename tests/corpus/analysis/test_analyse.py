@@ -168,6 +168,7 @@ def test_years_are_found_in_records_and_their_metadata() -> None:
     assert year_of({"meta": {"year": 1871}}) == "1871"
     assert year_of({"published": "1999"}) == "1999"
     assert year_of({"timestamp": 1563000000}) == ""
+    assert year_of({"date": "03/02/2019"}) == "2019"
     assert year_of({"date": "yesterday"}) == ""
     assert year_of({}) == ""
 

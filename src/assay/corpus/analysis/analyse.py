@@ -89,7 +89,11 @@ def analyse(
         topics=topics,
         steps=tuple(each.model_copy(update={"report": sealing.without(each.report)}) for each in collection.steps),
         removed=_removed(collection, sealing, seed),
-        no_losses="No champion has been trained on this text: bare files belong to no lab.",
+        no_losses=(
+            "No champion has been trained on these files: they belong to no lab."
+            if collection.kind == "files"
+            else "`assay corpus report LAB`, with the folder of the lab, asks its champion too."
+        ),
     )
     return facts.with_tokens(collection.trained_on) if collection.trained_on else facts
 

@@ -19,7 +19,7 @@ LENGTH_BINS = np.unique(np.floor(2 ** (np.arange(0, 55) / 2)).astype(np.int64))
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 #: Fields of records that may hold when a text was written, the likeliest first.
 DATE_FIELDS = ("date", "created", "published", "timestamp", "time", "year")
-_YEAR = re.compile(r"(1[0-9]{3}|20[0-9]{2})(?![0-9])(?:-(?:0[1-9]|1[0-2]))?")
+_YEAR = re.compile(r"(?<![0-9.])(1[0-9]{3}|20[0-9]{2})(?![0-9])")
 
 
 @dataclass
@@ -126,7 +126,7 @@ def year_of(record: Mapping[str, Any]) -> str:
     inner = record.get("meta") or record.get("metadata")
     for fields in (record, inner if isinstance(inner, dict) else {}):
         for name in DATE_FIELDS:
-            found = _YEAR.match(str(fields.get(name, "")))
+            found = _YEAR.search(str(fields.get(name, "")))
             if found:
                 return found[1]
     return ""
