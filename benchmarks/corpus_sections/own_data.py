@@ -74,7 +74,8 @@ def measure(options: Options) -> tuple[dict[str, Any], str]:
     }  # fmt: skip
     rows = [[*name.split("/"), f"{speed:.1f}"] for name, speed in sorted(speeds.items())]
     text = (
-        f"{table(['job', 'with', 'MB/cpu-s'], rows)}\n\n{len(texts):,} documents of {size / 1e6:.1f} MB, all in memory. "
+        f"{table(['job', 'with', 'MB/cpu-s'], rows)}\n\n{len(texts):,} documents of {size / 1e6:.1f} MB, "
+        "all in memory. "
         f"Of their languages {apart} differ from py3langid's. Training a classifier on {len(labelled.texts):,} labels, "
         f"with every label predicted by models that have not seen it: {training:.1f} cpu-s."
     )

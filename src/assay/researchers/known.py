@@ -405,7 +405,7 @@ KNOWN = (
     Row(
         "Long passages that stand in many documents are learned by heart; dropping all but one frees compute.",
         "dedup",
-        {"data.dedup": to("passages")},
+        {"data.dedup": to("substring")},
         (0.0, -1.0, 1.0),
         ("Lee et al. 2022, Deduplicating Training Data Makes Language Models Better (ExactSubstr)",),
     ),

@@ -254,7 +254,7 @@ class Data(Frozen):
         "but for case, punctuation and space; minhash: near duplicates too; the others: repeated parts of documents",
     )
     dedup_similarity: float = Field(
-        default=0.7, gt=0, le=1, description="Jaccard similarity of word 5-grams from which minhash drops a document"
+        default=0.6, gt=0, le=1, description="Jaccard similarity of word 5-grams from which minhash drops a document"
     )
     quality_model: str = Field(
         default="", pattern=r"^([0-9a-f]{16})?$", description="hash of a classifier in the lab's folder quality/"

@@ -9,7 +9,7 @@ from typing import Any
 from assay.corpus.bad import BadDocument
 from assay.corpus.editions.rows import text_hash
 from assay.corpus.provenance.story import Chapter, DocumentStory, hash_prefix
-from assay.corpus.steps.bare_files import bare_shards
+from assay.corpus.steps.bare_files import NoText, bare_shards
 from assay.corpus.steps.bare_output import BareManifest, read_manifest
 from assay.corpus.steps.lines import Lines
 from assay.spec.errors import UserError
@@ -84,9 +84,13 @@ def _hash(record: dict[str, Any]) -> str:
 def _records(folder: Path, wanted: str, known: dict[str, DocumentStory]) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Records of a folder or file that are asked for, or known already: what each is known by, and its domain."""
     prefix = hash_prefix(wanted)
-    if not folder.exists() or (folder.is_dir() and not any(folder.rglob("*.*"))):
+    if not folder.exists():
         return
-    for shard in bare_shards(folder):
+    try:
+        shards = bare_shards(folder)
+    except NoText:  # all of it went to the other side
+        return
+    for shard in shards:
         for lines in shard.read():
             for place, record in () if isinstance(lines, BadDocument) else _parsed(lines):
                 named = str(record["id"]) if record.get("id") is not None else ""

@@ -35,9 +35,9 @@ def run_bare(
     single = target.name.endswith(SUFFIXES)
     if not single and target.suffix in (".json", ".gz", ".zst", ".parquet", ".txt", ".csv"):
         raise UserError(f"{target}: expected a name that ends in {', '.join(SUFFIXES)}, or a folder")
+    files = bare_shards(source / "kept" if read_manifest(source) else source)
     check_output(source, target, folder=not single)
     with work_folder(target.absolute().parent) as work:
-        files = bare_shards(source / "kept" if read_manifest(source) else source)
         documents = BareInput(files, work / "facts", skip_bad=skip_bad)
         output = BareFile(target) if single else BareFolder(target, source)
         return run_step(step, documents, output, work, workers=workers, progress=progress)

@@ -23,8 +23,7 @@ FILTERS: dict[str, tuple[str, ...]] = {
     "fineweb": ("fineweb",),
     "all": ("gopher_quality", "gopher_repetition", "c4", "fineweb"),
 }
-#: Of data.dedup = minhash: words of a shingle, and 14 bands of 8 values, which find pairs of Jaccard 0.7 in half of all
-#: cases and of 0.8 in nine of ten.
+#: Of data.dedup = minhash: words of a shingle, and 112 values in 14 bands.
 NGRAM, BANDING = 5, Banding(112, 14)
 #: Of data.dedup = substring: words that must repeat.
 PASSAGE_WORDS = 50
