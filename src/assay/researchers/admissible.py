@@ -43,6 +43,12 @@ def admissible(view: View, proposal: Proposal) -> str | None:
     return None
 
 
+def is_new(view: View, proposal: Proposal, others: Sequence[Proposal]) -> bool:
+    """Whether none of the others makes the same recipe, or one that mixes alike by different words."""
+    candidate = changed(view.champion, proposal.change)
+    return not any(_same(changed(view.champion, other.change), candidate, view) for other in others)
+
+
 def domains(view: View) -> tuple[str, ...]:
     """Names of the corpus's domains, sorted."""
     return tuple(sorted(view.domain_tokens or view.config.corpus.score_weights))

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.researchers.acting import resolved
-from assay.researchers.admissible import admissible, domains
+from assay.researchers.admissible import admissible, domains, is_new
 from assay.researchers.moves import by_rule_or_hand, readable, shares
 from assay.spec.proposal import Kind, Prediction, Proposal
 from assay.spec.protocols import View
-from assay.spec.recipe import Change, changed, flatten
+from assay.spec.recipe import Change, flatten
 from assay.spec.search import Range
 
 Pick = Callable[[View, str], Any]
@@ -505,7 +505,7 @@ class Known:
     def propose(self, view: View, n: int) -> list[Proposal]:
         own = [t.registered.proposal for t in view.trials if t.registered.proposal.author == self.name]
         tried = {proposal.hypothesis for proposal in own}
-        found: dict[str, Proposal] = {}
+        found: list[Proposal] = []
         for row in sorted(KNOWN, key=lambda row: row.hypothesis in tried):
             if len(found) == n:
                 break
@@ -521,9 +521,9 @@ class Known:
                 author=self.name,
                 citations=row.citations,
             )
-            if admissible(view, proposal) is None:
-                found.setdefault(changed(view.champion, change).hash, proposal)
-        return list(found.values())
+            if admissible(view, proposal) is None and is_new(view, proposal, found):
+                found.append(proposal)
+        return found
 
 
 def _change(row: Row, view: View) -> Change:

@@ -12,7 +12,7 @@ from typing import Any
 
 from assay.corpus.mixtures.apply import parts_of
 from assay.researchers.acting import STAGES, effective, of_mixing, resolved, unmet
-from assay.researchers.admissible import admissible, domains
+from assay.researchers.admissible import admissible, domains, is_new
 from assay.researchers.history import kind_of, predict
 from assay.spec.errors import UserError
 from assay.spec.proposal import Proposal
@@ -158,7 +158,7 @@ def search(
     """Draw local moves until `n` of them are admissible and different, or the draws are used up."""
     rng = random.Random(f"{author} {view.seed}")
     space = fields(view)
-    found: dict[str, Proposal] = {}
+    found: list[Proposal] = []
     seen: set[tuple[tuple[str, Any], ...]] = set()  # in a small space most draws come twice
     for _ in range(DRAWS_PER_PROPOSAL * n if space else 0):
         if len(found) == n:
@@ -179,9 +179,9 @@ def search(
             author=author,
             citations=citations,
         )
-        if admissible(view, proposal) is None:
-            found.setdefault(changed(view.champion, change).hash, proposal)
-    return list(found.values())
+        if admissible(view, proposal) is None and is_new(view, proposal, found):
+            found.append(proposal)
+    return found
 
 
 def _some(view: View, keys: Sequence[str], rng: random.Random) -> list[str]:

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from assay.corpus.documents import UNKNOWN_LICENCE
 from assay.corpus.licences.names import is_known, spdx
 from assay.spec.errors import UserError
@@ -100,6 +98,8 @@ def check_licences(policy: LicencePolicy, files: Sequence[Path], where: str, wha
     """
     if policy == LicencePolicy():
         return
+    import pyarrow.parquet as pq  # not for those who only look at a lab
+
     counts: Counter[str] = Counter()
     reasons: dict[str, str] = {}
     first: dict[str, str] = {}

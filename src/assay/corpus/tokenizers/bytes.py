@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from assay.corpus.tokenizers.base import TokenArray, Wanted, by_text
-from assay.corpus.tokenizers.words import SEPARATOR, chunks
 from assay.spec.errors import UserError
 
 
@@ -23,6 +22,8 @@ class Bytes:
         return by_text(self, texts)
 
     def encode_stream(self, documents: Iterable[bytes]) -> Iterator[TokenArray]:
+        from assay.corpus.tokenizers.words import SEPARATOR, chunks
+
         for chunk in chunks(documents):
             tokens = np.frombuffer(chunk, np.uint8).astype(np.uint16)
             tokens[tokens == SEPARATOR[0]] = self.end_of_text

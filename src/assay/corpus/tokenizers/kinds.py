@@ -5,7 +5,6 @@ from pathlib import Path
 from assay.corpus.manifest import open_corpus
 from assay.corpus.tokenizers.base import Tokenizer, Wanted
 from assay.corpus.tokenizers.bytes import Bytes
-from assay.corpus.tokenizers.hf import HuggingFace
 from assay.spec.errors import UserError
 from assay.spec.registry import load, names
 
@@ -31,6 +30,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of a corpus folder. Raises `UserError` when the folder or the tokenizer is damaged."""
     if open_corpus(folder).tokenizer == "bytes":
         return Bytes()
+    from assay.corpus.tokenizers.hf import HuggingFace  # brings pyarrow and tokenizers, which start a thread
+
     path = folder / "tokenizer.json"
     try:
         return HuggingFace(path.read_text(encoding="utf-8"))

@@ -65,7 +65,7 @@ def train(
     Examples:
 
         assay quality train --labels claude.jsonl --into mylab/quality
-        assay quality train --good textbooks.jsonl.zst --rest web.jsonl.zst --into quality
+        assay quality train --good books.jsonl --rest web.jsonl --into quality
     """
     from assay.corpus.quality.classifier import write_classifier
     from assay.corpus.quality.labels import read_labels
