@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from assay.campaign import lab as labs
 from assay.campaign.facts import facts
 from assay.campaign.lab import Lab
 from assay.campaign.status import status_of
 from assay.corpus.manifest import open_corpus
 from assay.corpus.steps.step import Batch, Judged, Step
+from assay.corpus.views import selection, view
 from assay.interfaces.report.wording import data_cost
 from assay.spec.packing import pack_key
 from assay.spec.recipe import Data, Recipe
@@ -53,7 +53,7 @@ def _toys(monkeypatch: pytest.MonkeyPatch) -> None:
         every = toys.get(data.filters, 10**9)
         return (Toy(every),) if data.selection() else ()  # type: ignore[return-value]
 
-    monkeypatch.setattr(labs, "steps_of", steps_of)
+    monkeypatch.setattr(selection, "steps_of", steps_of)
     monkeypatch.setitem(helpers.EFFECTS, ("data.filters", "gopher"), 5.0)
 
 
@@ -147,7 +147,7 @@ def test_a_session_s_time_pays_for_selecting(lab: MakeLab, monkeypatch: pytest.M
         while True:
             time.sleep(0.01)
 
-    monkeypatch.setattr(labs, "make_view", forever)
+    monkeypatch.setattr(view, "make_view", forever)
     assert "the budget of 1 s is spent" in simulate(made, "1s")
     assert of_kind(made, "selection") == []
     monkeypatch.undo()
@@ -158,7 +158,7 @@ def test_a_session_killed_while_it_selects_goes_on_as_if_it_had_not_been(
 ) -> None:
     whole, killed = (asked(lab, {"data.filters": "gopher"}, {"data.filters": "c4"}) for _ in range(2))
     simulate(whole, "20runs")
-    made = labs.make_view
+    made = view.make_view
     with monkeypatch.context() as patch:
         for point in ("before", "after"):
 
@@ -167,7 +167,7 @@ def test_a_session_killed_while_it_selects_goes_on_as_if_it_had_not_been(
                     made(*arguments)
                 raise KeyboardInterrupt
 
-            patch.setattr(labs, "make_view", dies)
+            patch.setattr(view, "make_view", dies)
             with pytest.raises(KeyboardInterrupt):
                 simulate(killed, "20runs" if point == "before" else None)
     simulate(killed, None)

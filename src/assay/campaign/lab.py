@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from assay.corpus.licences.policy import check_licences
 from assay.corpus.manifest import Manifest, check_size, open_corpus
 from assay.corpus.sealed import open_sealed
-from assay.corpus.views.selection import steps_of
-from assay.corpus.views.view import make_view
 from assay.execution.confinement import UNCONFINED, Confinement, find_confinement
 from assay.spec.errors import UserError
 from assay.spec.external import External, check_search, check_told, read_external
@@ -72,6 +70,11 @@ class Lab:
         Raises:
             UserError: nothing can be trained on what it selects.
         """
+        if not recipe.data.selection():
+            return self.corpus_dir
+        from assay.corpus.views.selection import steps_of  # heavy, and few who open a lab select text
+        from assay.corpus.views.view import make_view
+
         steps = steps_of(recipe.data, self.folder / QUALITY)
         return make_view(self.corpus_dir, steps) if steps else self.corpus_dir
 

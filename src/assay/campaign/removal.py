@@ -10,7 +10,7 @@ from assay.campaign.corpora import adopt, begun
 from assay.campaign.lab import Lab
 from assay.corpus.build import build_from
 from assay.corpus.editions.documents import edition_documents
-from assay.corpus.editions.edition import TEXT, has_text, newest_edition
+from assay.corpus.editions.edition import TEXT, OpenEdition, has_text, lineage, newest_edition
 from assay.corpus.editions.lock import making_edition
 from assay.corpus.editions.removal import Removal, Request, check_found, record_removal, remove_from_editions
 from assay.corpus.manifest import open_corpus
@@ -23,7 +23,7 @@ from assay.spec.errors import UserError
 def remove_documents(lab: Lab, words: tuple[str, ...], progress: Progress | None = None) -> dict[str, Any]:
     """Remove documents by source or hash; what was done, as JSON data.
 
-    Editions are written again. A corpus that held any of the documents is made anew out of the newest edition, and its
+    Editions are written again. A corpus that held any of the documents is made anew out of its edition, and its
     old folder deleted; the lab trains on the new one if nothing was trained yet. Otherwise, and where a corpus was not
     made of an edition, its text is deleted and it refuses to be trained on.
 
@@ -92,10 +92,10 @@ def _renew(lab: Lab, removal: Removal, progress: Progress | None) -> dict[str, A
 
 
 def _build(lab: Lab, removal: Removal, progress: Progress | None) -> tuple[str, str]:
-    """The id of a corpus made of the newest edition; '' and why not, where the lab's corpus is not made of editions."""
-    if not removal.newest or not _made_of_edition(lab, removal):
+    """The id of a corpus made of the edition that the old one was made of; '' and why not, where there is none."""
+    edition = _made_of(lab, removal) if removal.newest else None
+    if edition is None:
         return "", ""
-    edition = newest_edition(lab.folder)
     serialised = lab.corpus_dir / "tokenizer.json"
     try:
         built = build_from(
@@ -107,15 +107,18 @@ def _build(lab: Lab, removal: Removal, progress: Progress | None) -> tuple[str, 
     return built.manifest.id, ""
 
 
-def _made_of_edition(lab: Lab, removal: Removal) -> bool:
-    """Whether every document of the lab's corpus is in its text, or was until now."""
+def _made_of(lab: Lab, removal: Removal) -> OpenEdition | None:
+    """The newest edition that has every document of the lab's corpus, or had it until now."""
     table = pq.read_table(lab.corpus_dir / "documents.parquet", columns=["hash"])
-    edition = newest_edition(lab.folder)
-    known = set(removal.hashes)
-    for shard in edition.manifest.shards:
-        found = pq.read_table(edition.shard(shard.name), columns=["text_hash"])
-        known.update(digest.hex() for digest in found["text_hash"].to_pylist())
-    return set(table["hash"].to_pylist()) <= known
+    wanted = set(table["hash"].to_pylist()) - set(removal.hashes)
+    for edition in lineage(newest_edition(lab.folder)):
+        held: set[str] = set()
+        for shard in edition.manifest.shards:
+            found = pq.read_table(edition.shard(shard.name), columns=["text_hash"])
+            held.update(digest.hex() for digest in found["text_hash"].to_pylist())
+        if wanted <= held:
+            return edition
+    return None
 
 
 def _index(lab: Lab, name: str) -> Path:

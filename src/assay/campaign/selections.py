@@ -3,7 +3,6 @@
 import os
 
 from assay.campaign.lab import Lab
-from assay.corpus.views.view import view_cost
 from assay.spec.data_cost import Selected
 from assay.spec.errors import UserError
 from assay.spec.recipe import Recipe
@@ -14,6 +13,8 @@ SELECTED = "selection"
 
 def select(lab: Lab, recipe: Recipe) -> Selected:
     """Make the view that a recipe selects, unless it is there; what it cost, or why nothing can be trained on it."""
+    from assay.corpus.views.view import view_cost  # heavy, and few who look at a lab select text
+
     begun, selection = _cpu_seconds(), recipe.data.selection()
     try:
         cost, refusal = view_cost(lab.text_dir(recipe)), ""

@@ -114,7 +114,8 @@ class BareInput:
         """
         keys = _Hashes(self.facts, self._earlier)
         if keys.total == keys.before:
-            raise UserError(f"{self.shards[0].path}: no text in it")
+            passed = ", ".join(f"{count} {kind}" for kind, count in sorted(self.bad.items()))
+            raise UserError(f"{self.shards[0].path}: no text in it{f'; passed over: {passed}' if passed else ''}")
         again = repeated(keys)
         if len(again) and not self._skip_bad:
             place, before = (again[0] - keys.before).tolist()

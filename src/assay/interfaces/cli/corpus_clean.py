@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, Words, find_lab, print_json, size
+from assay.interfaces.cli.shared import Json, Words, Workers, find_lab, print_json, size
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def clean(
     option: Annotated[
         list[str] | None, Parameter(negative="", help="FILTER.OPTION=VALUE, as JSON or a word; repeatable.")
     ] = None,
-    workers: Annotated[int, Parameter(help="Processes.")] = 1,
+    workers: Workers = 1,
     skip_bad: Annotated[
         bool, Parameter(negative="", help="Pass over records that cannot be read, and count them.")
     ] = False,

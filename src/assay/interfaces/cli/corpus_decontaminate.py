@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, Words, count, find_lab, print_json, size
+from assay.interfaces.cli.shared import Json, Words, Workers, count, find_lab, print_json, size
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def decontaminate(
     common: Annotated[
         int, Parameter(help="An n-gram in more documents than this is a common phrase, and removes nothing.")
     ] = 10,
-    workers: Annotated[int, Parameter(help="Processes.")] = 1,
+    workers: Workers = 1,
     skip_bad: Annotated[
         bool, Parameter(negative="", help="Pass over records that cannot be read, and count them.")
     ] = False,

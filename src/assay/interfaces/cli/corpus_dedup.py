@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, Words, count, find_lab, print_json
+from assay.interfaces.cli.shared import Json, Words, Workers, count, find_lab, print_json
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def dedup(
             negative="", help="Earlier text that stays as it is: a file, a folder, an edition, a lab; repeatable."
         ),
     ] = None,
-    workers: Annotated[int, Parameter(help="Processes.")] = 1,
+    workers: Workers = 1,
     skip_bad: Annotated[
         bool, Parameter(negative="", help="Pass over records that cannot be read, and count them.")
     ] = False,

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, LabArgument, count, open_lab, print_json, size
+from assay.interfaces.cli.shared import Json, LabArgument, Workers, count, open_lab, print_json, size
 
 
 def licences(
@@ -13,7 +13,7 @@ def licences(
     apply: Annotated[
         bool, Parameter(negative="", help="Make an edition without the documents that [licences] refuses.")
     ] = False,
-    workers: Annotated[int, Parameter(help="Processes.")] = 1,
+    workers: Workers = 1,
     json: Json = False,
 ) -> None:
     """Show the licences of a lab's text, and which of them [licences] in lab.toml refuses.

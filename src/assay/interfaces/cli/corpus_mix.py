@@ -72,6 +72,8 @@ def mix(
         change["data.epoch_limits"] = _pairs(limit, "--limit", list(domains))
     mixed = changed(base, change, "assay corpus mix")
     opened.check_recipe(mixed, opened.config.ladder[0], recipe)
+    if toml and json:
+        raise UserError("--toml prints the lines of a recipe and --json facts; leave one of them away")
     if toml:
         print(_toml(mixed), end="")
         return

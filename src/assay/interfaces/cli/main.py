@@ -198,11 +198,13 @@ def _interrupt(*_: object) -> None:
 
 def _explain(error: OSError) -> str | None:
     """What a person can do about an error of the file system; None if nothing is known."""
-    if error.errno == errno.ENOSPC:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return (
             f"the disk is full ({error.filename or 'while writing'}); free some space and run the same command again: "
             f"nothing that was finished is lost"
         )
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return f"no permission to use {error.filename}; choose another folder, or change whose it is"
+    if error.filename and error.errno in (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
+        return f"{error.filename}: {error.strerror.lower()}; name a place where a file or folder can be"
     return None

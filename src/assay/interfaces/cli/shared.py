@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from assay.spec.errors import UserError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LabArgument = Annotated[Path | None, Parameter(help="Folder of the lab; found from the present folder if left out.")]
 #: `[LAB] NAME…`, which the command's docstring explains and `split_words` reads.
 Words = Annotated[str, Parameter(show=False)]
+Workers = Annotated[int, Parameter(help="Processes.", validator=validators.Number(gte=1))]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print machine-readable facts.")]
 
 
@@ -25,6 +26,10 @@ def find_lab(folder: Path | None) -> Path:
         UserError: there is none.
     """
     if folder is not None:
+        if folder.is_file():
+            raise UserError(
+                f"{folder} is a file, and a lab's folder was expected; for bare files give both, IN and OUT"
+            )
         if not (folder / "lab.toml").is_file():
             raise UserError(f"{folder} is not a lab: it has no lab.toml; `assay init {folder}` makes one")
         return folder
