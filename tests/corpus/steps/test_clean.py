@@ -144,3 +144,17 @@ def test_settings_that_name_what_there_is_not(settings: dict[str, Any], sentence
     with pytest.raises(UserError) as raised:
         Clean(Cleaning.parse(settings, "clean"))
     assert sentence in str(raised.value)
+
+
+def test_every_edit_answers_for_the_bytes_that_it_took(tmp_path: Path) -> None:
+    text = (
+        "Pay to GB82 WEST 1234 5698 7654 32 or write to jane.doe.example@company-mail.org soon. And more words follow."
+    )
+    source = tmp_path / "in.jsonl"
+    source.write_text(json.dumps({"id": "a", "text": text}) + "\n")
+    account = run_bare(Clean(Cleaning(filters=("personal_data",))), source, tmp_path / "out.jsonl")
+    assert {rule: amount.bytes for rule, amount in account.changed.items()} == {
+        "personal_data.email": len("jane.doe.example@company-mail.org") - len("email@example.com"),
+        "personal_data.iban": len("GB82 WEST 1234 5698 7654 32") - len("[IBAN]"),
+    }
+    assert account.into.bytes - account.out.bytes == sum(amount.bytes for amount in account.changed.values())

@@ -84,6 +84,17 @@ def test_a_source_leaves_everything_and_what_depends_on_it_is_made_anew(made: Pa
     assert json.loads(record)["request"] == ["bad.org"]
 
 
+def test_a_corpus_older_than_the_newest_text_is_made_anew_from_the_text_that_it_was_made_of(made: Path) -> None:
+    keys = [f"d{i}" for i in range(1, 50) if i % 5]
+    words = ("corpus", "clean", made, "--thresholds", "published", "--filter", "gopher_quality")
+    assert assay(*words, "--json").json["out"]["documents"] < len(keys)  # made-up words have no stop words
+    corpus = next(path.name for path in (made / "corpora").glob("*"))
+    facts = assay("corpus", "remove", made, "bad.org", "--json").json
+    became = facts["corpora"][corpus]["became"]
+    assert sum(domain.train.documents for domain in open_corpus(made / "corpora" / became).domains.values()) > 0
+    assert assay("train", made, "--json").json["status"] == "finished"
+
+
 def test_a_text_is_removed_by_the_beginning_of_its_hash_also_where_a_step_had_removed_it(made: Path) -> None:
     text = texts(1, 50)[3]
     digest = hashlib.sha256(text.encode()).hexdigest()

@@ -46,12 +46,14 @@ class Changes:
         texts: the new text of each that changed, by number.
         rules: `FILTER.EDIT` of every edit that changed it, by number.
         details: what was changed, in words, by number.
+        taken: bytes that each of those edits took away, by number.
     """
 
     def __init__(self) -> None:
         self.texts: dict[int, str] = {}
         self.rules: dict[int, tuple[str, ...]] = {}
         self.details: dict[int, str] = {}
+        self.taken: dict[int, tuple[int, ...]] = {}
 
 
 def edit(filters: Sequence[Filter], texts: Texts, switches: Switches) -> Changes:
@@ -70,6 +72,8 @@ def edit(filters: Sequence[Filter], texts: Texts, switches: Switches) -> Changes
                 changed[i] = text
                 names = tuple(f"{each.name}.{edit.name}" for edit, was in zip(each.edits, used[i], strict=True) if was)
                 changes.rules[first + i] = changes.rules.get(first + i, ()) + names
+                taken = tuple(edited.taken[i][used[i]].tolist())
+                changes.taken[first + i] = changes.taken.get(first + i, ()) + taken
                 if i in edited.details:
                     before = changes.details.get(first + i)
                     changes.details[first + i] = "; ".join(filter(None, (before, edited.details[i])))

@@ -176,15 +176,16 @@ class Clean:
         changes = edit(self.filters, _some(batch.texts, stays), on)
         changed: dict[int, str] = {}
         rules: dict[int, tuple[str, ...]] = {}
+        taken: dict[int, tuple[int, ...]] = {}
         for place, text in changes.texts.items():
             i = int(stays[place])
             if not text.strip():
                 removed[i], details[i] = changes.rules[place][0], "nothing is left"
                 continue
-            changed[i], rules[i] = text, changes.rules[place]
+            changed[i], rules[i], taken[i] = text, changes.rules[place], changes.taken[place]
             if place in changes.details:
                 details[i] = changes.details[place]
-        return Judged(removed, changed, rules, details)
+        return Judged(removed, changed, rules, details, taken)
 
     def report(self, plan: Plan) -> dict[str, Any]:
         return plan.report(self.filters, self.settings)

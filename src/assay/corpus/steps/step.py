@@ -45,12 +45,15 @@ class Judged:
         texts: the new text of a document that was changed and not removed.
         changed: the rules that changed it, in the order of their use.
         details: what was seen, in a few words, of removed and changed documents: `duplicate of prose:12, Jaccard 0.83`.
+        taken: the bytes that each of those rules took away; where there is nothing, and for what these leave of the
+            difference, the first rule answers.
     """
 
     removed: Mapping[int, str] = field(default_factory=dict)
     texts: Mapping[int, str] = field(default_factory=dict)
     changed: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     details: Mapping[int, str] = field(default_factory=dict)
+    taken: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 class Step(Protocol):
