@@ -206,5 +206,5 @@ def _explain(error: OSError) -> str | None:
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return f"no permission to use {error.filename}; choose another folder, or change whose it is"
     if error.filename and error.errno in (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
-        return f"{error.filename}: {error.strerror.lower()}; name a place where a file or folder can be"
+        return f"{error.filename}: {str(error.strerror).lower()}; name a place where a file or folder can be"
     return None
