@@ -1,11 +1,11 @@
 """`assay corpus clean`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, Words, Workers, find_lab, print_json, size
+from assay.interfaces.cli.corpus_step import run_asked
+from assay.interfaces.cli.shared import Json, Words, Workers, print_json, size
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
@@ -62,23 +62,10 @@ def clean(
         assay corpus clean web.jsonl out.jsonl --filter web_lines --filter language
         assay corpus clean mylab --filter quality --option quality.classifier=mine
     """
-    from assay.corpus.steps.bare import run_bare
     from assay.corpus.steps.clean import Clean
-    from assay.corpus.steps.lab import run_in_lab
-    from assay.interfaces.cli.progress import corpus_progress
 
     step = Clean(_settings(filters, thresholds == "learned", most_removed, threshold or [], option or []))
-    with corpus_progress(quiet=json) as progress:
-        if len(words) == 2:
-            target = Path(words[1])
-            account = run_bare(step, Path(words[0]), target, workers=workers, skip_bad=skip_bad, progress=progress)
-            place = {"output": str(target)}
-        elif len(words) < 2:
-            lab = find_lab(Path(words[0]) if words else None)
-            account, edition = run_in_lab(step, lab, workers=workers, progress=progress)
-            place = {"edition": edition}
-        else:
-            raise UserError(f"too much given ({' '.join(words)}); expected: assay corpus clean [LAB], or IN OUT")
+    account, place = run_asked(step, words, workers=workers, skip_bad=skip_bad, quiet=json)
     if json:
         print_json({**account.model_dump(by_alias=True), **place})
         return

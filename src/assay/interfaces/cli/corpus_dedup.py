@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, Words, Workers, count, find_lab, print_json
+from assay.interfaces.cli.corpus_step import run_asked
+from assay.interfaces.cli.shared import Json, Words, Workers, count, print_json
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,10 +55,7 @@ def dedup(
         assay corpus dedup web.jsonl.zst web/ --method exact --method paragraphs --method substring --length 60
         assay corpus dedup new.jsonl fresh.jsonl --against old.jsonl
     """
-    from assay.corpus.steps.bare import run_bare
-    from assay.corpus.steps.lab import run_in_lab
     from assay.interfaces.cli.corpus_account import print_account
-    from assay.interfaces.cli.progress import corpus_progress
 
     settings = {
         "similarity": similarity, "ngram": ngram, "permutations": permutations, "bands": bands, "length": length,
@@ -65,17 +63,7 @@ def dedup(
     if svg and method and "minhash" not in method:
         raise UserError("--svg draws the S-curve of minhash, which --method leaves out; leave one of them away")
     step = _step(method or ["minhash"], settings, tuple(against or ()))
-    with corpus_progress(quiet=json) as progress:
-        if len(words) == 2:
-            source, target = map(Path, words)
-            account = run_bare(step, source, target, workers=workers, skip_bad=skip_bad, progress=progress)
-            place = {"output": str(target)}
-        elif len(words) < 2:
-            lab = find_lab(Path(words[0]) if words else None)
-            account, edition = run_in_lab(step, lab, workers=workers, progress=progress)
-            place = {"edition": edition}
-        else:
-            raise UserError(f"too much given ({' '.join(words)}); expected: assay corpus dedup [LAB], or IN OUT")
+    account, place = run_asked(step, words, workers=workers, skip_bad=skip_bad, quiet=json)
     if svg:
         _draw(account.report, svg)
         place["picture"] = str(svg)

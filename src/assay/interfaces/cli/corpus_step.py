@@ -1,0 +1,35 @@
+"""What commands that clean or deduplicate share: a step over a lab's newest edition, or from IN to OUT."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.interfaces.cli.shared import find_lab
+from assay.spec.errors import UserError
+
+if TYPE_CHECKING:
+    from assay.corpus.steps.account import Account
+    from assay.corpus.steps.step import Step
+
+
+def run_asked(
+    step: "Step", words: tuple[str, ...], *, workers: int, skip_bad: bool, quiet: bool
+) -> "tuple[Account, dict[str, Any]]":
+    """Run a step on what `[LAB]` or `IN OUT` names; what it did, and where that lies.
+
+    Raises:
+        UserError: too many words, or the step cannot be done.
+    """
+    from assay.corpus.steps.bare import run_bare
+    from assay.corpus.steps.lab import run_in_lab
+    from assay.interfaces.cli.progress import corpus_progress
+
+    with corpus_progress(quiet=quiet) as progress:
+        if len(words) == 2:
+            source, target = map(Path, words)
+            account = run_bare(step, source, target, workers=workers, skip_bad=skip_bad, progress=progress)
+            return account, {"output": str(target)}
+        if len(words) < 2:
+            lab = find_lab(Path(words[0]) if words else None)
+            account, edition = run_in_lab(step, lab, workers=workers, progress=progress)
+            return account, {"edition": edition}
+    raise UserError(f"too much given ({' '.join(words)}); expected: assay corpus {step.name} [LAB], or IN OUT")
