@@ -10,15 +10,13 @@ for what takes seconds, in megabytes (10⁶ bytes of text) a second of processor
 """
 
 import argparse
-import importlib
-import json
 import os
 import sys
 import tempfile
 from pathlib import Path
 from pkgutil import iter_modules
 
-from harness import REPEATS, ROOT, Missing, Options, in_words, machine
+from harness import REPEATS, ROOT, Options, run_sections
 
 SECTIONS = tuple(sorted(module.name for module in iter_modules([str(Path(__file__).parent / "corpus_sections")])))
 
@@ -43,26 +41,12 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     given = arguments()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    found: dict[str, object] = {"machine": machine()}
-    code = 0
     with tempfile.TemporaryDirectory() as temporary:
         options = Options(
             peer=Path(), shared=given.shared, work=given.work or Path(temporary),
             repeats=1 if given.quick else given.repeats, quick=given.quick,
         )  # fmt: skip
-        for name in given.sections or SECTIONS:
-            section = importlib.import_module(f"corpus_sections.{name}")
-            try:
-                numbers, text = section.measure(options)
-            except Missing as error:
-                numbers, text = {"missing": str(error)}, f"Not measured: {error}."
-                code = 2 if name in given.sections else code
-            found[name] = numbers
-            if not given.json:
-                print(f"\n## {section.__doc__.partition(chr(10))[0]}\n\n{in_words(machine())}\n\n{text}", flush=True)
-    if given.json:
-        print(json.dumps(found, indent=1))
-    return code
+        return run_sections("corpus_sections", given.sections or SECTIONS, given.sections, options, given.json)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What benchmarks share: options, the machine in words, peer and assay in turn, medians, tables."""
 
+import importlib
+import json
 import os
 import platform
 import statistics
@@ -131,3 +133,28 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def run_sections(package: str, names: Sequence[str], asked: Sequence[str], options: Options, as_json: bool) -> int:
+    """Measure sections of a benchmark and print them; the exit code, 2 where one that was asked for cannot be measured.
+
+    Args:
+        package: folder of the sections, modules with `measure(options)` and a heading as the docstring's first line.
+        asked: those that the command line names.
+        as_json: print the numbers instead of tables.
+    """
+    found: dict[str, object] = {"machine": machine()}
+    code = 0
+    for name in names:
+        section = importlib.import_module(f"{package}.{name}")
+        try:
+            numbers, text = section.measure(options)
+        except Missing as error:
+            numbers, text = {"missing": str(error)}, f"Not measured: {error}."
+            code = 2 if name in asked else code
+        found[name] = numbers
+        if not as_json:
+            print(f"\n## {section.__doc__.partition(chr(10))[0]}\n\n{in_words(machine())}\n\n{text}", flush=True)
+    if as_json:
+        print(json.dumps(found, indent=1))
+    return code

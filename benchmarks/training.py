@@ -12,15 +12,13 @@ medians of at least five measurements are reported, in tokens per second of proc
 """
 
 import argparse
-import importlib
-import json
 import os
 import sys
 import tempfile
 from pathlib import Path
 from pkgutil import iter_modules
 
-from harness import REPEATS, ROOT, Missing, Options, in_words, machine
+from harness import REPEATS, ROOT, Options, run_sections
 
 SECTIONS = tuple(sorted(module.name for module in iter_modules([str(Path(__file__).parent / "training_sections")])))
 ON_REQUEST = ("quality",)  # it takes hours
@@ -50,27 +48,14 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     given = arguments()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
-    found: dict[str, object] = {"machine": machine()}
-    code = 0
     with tempfile.TemporaryDirectory() as temporary:
         options = Options(
             peer=given.nanogpt, shared=given.shared, work=given.work or Path(temporary),
             repeats=1 if given.quick else given.repeats, quick=given.quick, sizes=tuple(given.sizes),
             arms=tuple(given.arms), as_is=given.as_is,
         )  # fmt: skip
-        for name in given.sections or [name for name in SECTIONS if given.quick or name not in ON_REQUEST]:
-            section = importlib.import_module(f"training_sections.{name}")
-            try:
-                numbers, text = section.measure(options)
-            except Missing as error:
-                numbers, text = {"missing": str(error)}, f"Not measured: {error}."
-                code = 2 if name in given.sections else code
-            found[name] = numbers
-            if not given.json:
-                print(f"\n## {section.__doc__.partition(chr(10))[0]}\n\n{in_words(machine())}\n\n{text}", flush=True)
-    if given.json:
-        print(json.dumps(found, indent=1))
-    return code
+        names = given.sections or [name for name in SECTIONS if given.quick or name not in ON_REQUEST]
+        return run_sections("training_sections", names, given.sections, options, given.json)
 
 
 if __name__ == "__main__":
