@@ -4,7 +4,8 @@ Two conditions: the corpora as they were prepared, and the same with noise of th
 training text (`benchmarks/planting.py`), as a raw crawl has them. Held-out text is the same in both and never planted.
 In each, arms that differ in nothing but `data.*` train with the same seeds and the same FLOPs; the score is the mean of
 bits per byte over all domains on held-out text. The fitted mixture comes from a regression on small runs of many
-mixtures on the corpora as prepared; it is used in both conditions.
+mixtures on the corpora as prepared, half of them spread over all mixtures and half where the regression so far took
+the best to be; it is used in both conditions.
 
 Every finished run is a line of FOLDER/runs.jsonl, so that the script goes on where it was stopped. Needs the corpora
 (`ASSAY_SHARED`, default `../shared`) and about 50 minutes of one core.
@@ -32,8 +33,8 @@ from assay.corpus.build import build_corpus
 from assay.corpus.sources import Source
 from assay.corpus.views.view import view_cost
 from assay.evidence.mixtures.best import best_mixture
-from assay.evidence.mixtures.design import space_filling
-from assay.evidence.mixtures.model import fit_model
+from assay.evidence.mixtures.design import informative, space_filling
+from assay.evidence.mixtures.model import MixtureModel, fit_model
 from assay.evidence.mixtures.simplex import limits_of
 from assay.evidence.mixtures.table import MixtureTable
 from assay.evidence.samples import compare_samples
@@ -74,7 +75,10 @@ LATER: dict[str, Change] = {
 }
 #: These wait for the regression.
 FITTED = ("fitted mixture", "all three")
-PROXIES, SEEDS = 24, 4
+SEEDS = 4
+#: Small runs for the regression: so many fill the space, then come rounds of those that may be the best.
+FILLING, ROUNDS, A_ROUND = 24, 3, 8
+PROXIES = FILLING + ROUNDS * A_ROUND
 #: Of each domain's bytes; runs of less than a million tokens read no more of them.
 SHARE = 0.25
 
@@ -154,8 +158,8 @@ def change_of(arm: str, lab: Lab, known: list[dict[str, Any]]) -> Change:
     if arm in ARMS or arm in LATER:
         return (ARMS | LATER)[arm]
     if arm.startswith("proxy"):
-        names, points = designed(lab)
-        return {"data.mixture": dict(zip(names, points[int(arm.split()[1])].tolist(), strict=True))}
+        names, points = designed(lab, known, int(arm.split()[1]) + 1)
+        return {"data.mixture": dict(zip(names, points[-1].tolist(), strict=True))}
     weights = fitted(lab, known)
     return {"data.mixture": weights} | (FILTERS | DEDUP if arm == "all three" else {})
 
@@ -166,20 +170,31 @@ def sizes(lab: Lab) -> dict[str, float]:
     return {name: count / sum(tokens.values()) for name, count in tokens.items()}
 
 
-def designed(lab: Lab) -> tuple[list[str], np.ndarray]:
-    """Mixtures that fill the space around the domains' sizes, as `assay mixture design` gives them."""
-    tokens = lab.corpus().train_tokens()
-    sizes = np.array(list(tokens.values()), dtype=np.float64)
-    return list(tokens), space_filling(sizes / sizes.sum(), PROXIES, limits_of(list(tokens)), None, seed=0)
+def designed(lab: Lab, known: list[dict[str, Any]], count: int) -> tuple[list[str], np.ndarray]:
+    """The first mixtures to train, shape (count, domains): as `assay mixture design` gives them, then a round at a time
+    as its `--aim best` does.
+    """
+    shares = sizes(lab)
+    names, limits = list(shares), limits_of(list(shares))
+    points = space_filling(np.array(list(shares.values())), FILLING, limits, None, seed=0)
+    for seed in range(ROUNDS):
+        if count > len(points):
+            regression = fit(names, points, known).fitted["score"]
+            points = np.concatenate([points, informative(regression, points, A_ROUND, limits, "best", seed)[0]])
+    return names, points[:count]
+
+
+def fit(names: list[str], points: np.ndarray, known: list[dict[str, Any]]) -> MixtureModel:
+    """The regression of `assay mixture fit` on the small runs at these points."""
+    scores = {row["arm"]: row["score"] for row in known}
+    values = np.array([scores[f"proxy {number}"] for number in range(len(points))])
+    return fit_model(MixtureTable("proxies", tuple(names), points, {"score": values}, ()))
 
 
 def fitted(lab: Lab, known: list[dict[str, Any]]) -> dict[str, float]:
-    """The mixture that the regression of `assay mixture fit` holds for the best."""
-    names, points = designed(lab)
-    scores = {int(row["arm"].split()[1]): row["score"] for row in known if row["arm"].startswith("proxy")}
-    values = np.array([scores[number] for number in range(PROXIES)])
-    model = fit_model(MixtureTable("proxies", tuple(names), points, {"score": values}, ()))
-    best, _ = best_mixture(model.fitted["score"], points, limits_of(names))
+    """The mixture that the regression holds for the best."""
+    names, points = designed(lab, known, PROXIES)
+    best, _ = best_mixture(fit(names, points, known).fitted["score"], points, limits_of(names))
     return {name: round(weight, 4) for name, weight in zip(names, best.mixture.tolist(), strict=True)}
 
 
