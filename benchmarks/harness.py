@@ -143,6 +143,7 @@ def run_sections(package: str, names: Sequence[str], asked: Sequence[str], optio
         asked: those that the command line names.
         as_json: print the numbers instead of tables.
     """
+    options.work.mkdir(parents=True, exist_ok=True)
     found: dict[str, object] = {"machine": machine()}
     code = 0
     for name in names:
