@@ -1,5 +1,6 @@
 """What benchmarks share: options, the machine in words, peer and assay in turn, medians, tables."""
 
+import argparse
 import importlib
 import json
 import os
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +22,34 @@ if TYPE_CHECKING:
 
 REPEATS = 5
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def sections_of(package: str) -> tuple[str, ...]:
+    """Names of a benchmark's sections: the modules of its folder."""
+    return tuple(sorted(module.name for module in iter_modules([str(Path(__file__).parent / package)])))
+
+
+def options_of(doc: str | None, sections: Sequence[str]) -> argparse.ArgumentParser:
+    """A command line with what every benchmark of several sections takes."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(sections)}")
+    parser.add_argument("--shared", type=Path, default=Path(os.environ.get("ASSAY_SHARED", ROOT.parent / "shared")))
+    parser.add_argument("--work", type=Path, help="folder for what takes long to make; a temporary one if left out")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="measurements of each side (at least 5)")
+    parser.add_argument("--quick", action="store_true", help="show that everything runs")
+    parser.add_argument("--json", action="store_true", help="print the numbers instead of tables")
+    return parser
+
+
+def parsed(parser: argparse.ArgumentParser, sections: Sequence[str]) -> argparse.Namespace:
+    """The command line, with known sections and enough repeats."""
+    given = parser.parse_args()
+    for name in given.sections:
+        if name not in sections:
+            parser.error(f"no section is called '{name}'; there are: {', '.join(sections)}")
+    if given.repeats < REPEATS:
+        parser.error(f"--repeats {given.repeats}: at least {REPEATS} are needed for a median")
+    return given
 
 
 class Missing(Exception):

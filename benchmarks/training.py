@@ -16,33 +16,20 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from pkgutil import iter_modules
 
-from harness import REPEATS, ROOT, Options, run_sections
+from harness import ROOT, Options, options_of, parsed, run_sections, sections_of
 
-SECTIONS = tuple(sorted(module.name for module in iter_modules([str(Path(__file__).parent / "training_sections")])))
+SECTIONS = sections_of("training_sections")
 ON_REQUEST = ("quality",)  # it takes hours
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
+    parser = options_of(__doc__, SECTIONS)
     parser.add_argument("--nanogpt", type=Path, default=Path(os.environ.get("ASSAY_NANOGPT", ROOT.parent / "nanoGPT")))
-    parser.add_argument("--shared", type=Path, default=Path(os.environ.get("ASSAY_SHARED", ROOT.parent / "shared")))
-    parser.add_argument("--work", type=Path, help="folder for what takes long to make; a temporary one if left out")
-    parser.add_argument("--repeats", type=int, default=REPEATS, help="measurements of each side (at least 5)")
-    parser.add_argument("--quick", action="store_true", help="show that everything runs")
     parser.add_argument("--sizes", nargs="*", default=(), help="quality: only these sizes; speed: only these widths")
     parser.add_argument("--arms", nargs="*", default=(), help="quality: only these sides")
     parser.add_argument("--as-is", action="store_true", help="quality: compare the runs that there are, train none")
-    parser.add_argument("--json", action="store_true", help="print the numbers instead of tables")
-    given = parser.parse_args()
-    for name in given.sections:
-        if name not in SECTIONS:
-            parser.error(f"no section is called '{name}'; there are: {', '.join(SECTIONS)}")
-    if given.repeats < REPEATS:
-        parser.error(f"--repeats {given.repeats}: at least {REPEATS} are needed for a median")
-    return given
+    return parsed(parser, SECTIONS)
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from assay.spec.budget import Budget
 from assay.spec.protocols import Executor, Progress
 from assay.spec.recipe import flatten
 from assay.spec.run import Outcome, Run, RunOrder
+from tests.waiting import PATIENCE
 
 ASSAY = (sys.executable, "-c", "from assay.interfaces.cli.main import main; main()")
-PATIENCE = 60.0
 WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "naïve", "café", "serves", "crème")
 
 #: Scales of some thirty to a hundred steps.
@@ -98,20 +98,27 @@ def own_random(run: Run) -> random.Random:
     return random.Random(run.model_copy(update={"trainer": TRAINER}).hash)
 
 
-def simulated(order: RunOrder) -> Outcome:
-    """A run's outcome from its recipe and seeds alone."""
-    run = order.run
-    fields = flatten(run.recipe.model_dump(mode="json"))
-    gain = sum(effect for (key, value), effect in EFFECTS.items() if fields[key] == value)
-    seeded, own = random.Random(run.seed.init), own_random(run)
-    level = (3.0 - 0.3 * (run.scale.flops / 3e8) ** 0.5) * (1 - gain / 100)
-    score = level * (1 + 3 * NOISE * seeded.gauss(0, 1) + NOISE * own.gauss(0, 1))
-    if order.stop_at_step is not None:
-        return Outcome(status="paused", flops=run.scale.flops / 2, seconds=1.0, half_loss=score)
-    domains = {"prose": 0.9 * score, "verse": 1.1 * score}
-    return Outcome(
-        status="finished", score=score, domains=domains, flops=run.scale.flops, seconds=2.0, half_loss=score,
-    )  # fmt: skip
+def world(effects: Mapping[tuple[str, Any], float], noise: float = NOISE) -> Callable[[RunOrder], Outcome]:
+    """Runs whose outcomes follow from recipe and seeds alone, in which changes have these effects (per cent)."""
+
+    def outcome(order: RunOrder) -> Outcome:
+        run = order.run
+        fields = flatten(run.recipe.model_dump(mode="json"))
+        gain = sum(effect for (key, value), effect in effects.items() if fields[key] == value)
+        seeded, own = random.Random(run.seed.init), own_random(run)
+        level = (3.0 - 0.3 * (run.scale.flops / 3e8) ** 0.5) * (1 - gain / 100)
+        score = level * (1 + 3 * noise * seeded.gauss(0, 1) + noise * own.gauss(0, 1))
+        if order.stop_at_step is not None:
+            return Outcome(status="paused", flops=run.scale.flops / 2, seconds=1.0, half_loss=score)
+        return Outcome(
+            status="finished", score=score, domains={"prose": 0.9 * score, "verse": 1.1 * score},
+            flops=run.scale.flops, seconds=2.0, step_ms=1.0, half_loss=score,
+        )  # fmt: skip
+
+    return outcome
+
+
+simulated = world(EFFECTS)
 
 
 def simulate(
@@ -172,16 +179,6 @@ def start(*words: str | Path, env: dict[str, str] | None = None) -> subprocess.P
         [*ASSAY, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=os.environ | (env or {}), start_new_session=True,
     )  # fmt: skip
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.005)
-    raise AssertionError(f"waited {PATIENCE:.0f} s in vain for {what}")
 
 
 def results(lab: Lab) -> int:

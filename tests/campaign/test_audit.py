@@ -27,7 +27,7 @@ from assay.spec.run import Outcome, RunOrder
 from assay.store.ledger import GENESIS, _digest
 from assay.store.schema import ledger, ledger_head
 from tests.campaign.conftest import MakeLab
-from tests.campaign.helpers import NOISE, of_kind, own_random, proposal, simulate
+from tests.campaign.helpers import NOISE, of_kind, proposal, simulate, world
 
 Effects = dict[tuple[str, Any], float]
 MUON, LINEAR, FINAL = ("optimiser.name", "muon"), ("schedule.name", "linear"), ("schedule.final", 0.0)
@@ -36,26 +36,6 @@ USEFUL: Effects = {MUON: 3.0, LINEAR: 1.5, FINAL: 1.2}
 EVIDENCE = {
     "pairs": 10, "confirm_pairs": 20, "measure_pairs": 0, "retune_trials": 0, "placebo_rate": 0.0, "min_effect": 0.5,
 }  # fmt: skip
-
-
-def world(effects: Effects, noise: float = NOISE) -> Callable[[RunOrder], Outcome]:
-    """Runs in which changes have these effects, whatever else is in the recipe."""
-
-    def outcome(order: RunOrder) -> Outcome:
-        run = order.run
-        fields = flatten(run.recipe.model_dump(mode="json"))
-        gain = sum(effect for (key, value), effect in effects.items() if fields[key] == value)
-        seeded, own = random.Random(run.seed.init), own_random(run)
-        level = (3.0 - 0.3 * (run.scale.flops / 3e8) ** 0.5) * (1 - gain / 100)
-        score = level * (1 + 3 * noise * seeded.gauss(0, 1) + noise * own.gauss(0, 1))
-        if order.stop_at_step is not None:
-            return Outcome(status="paused", flops=run.scale.flops / 2, seconds=1.0, half_loss=score)
-        return Outcome(
-            status="finished", score=score, domains={"prose": 0.9 * score, "verse": 1.1 * score},
-            flops=run.scale.flops, seconds=2.0, step_ms=1.0, half_loss=score,
-        )  # fmt: skip
-
-    return outcome
 
 
 def promoted(lab: Lab, *changes: tuple[str, Any]) -> Lab:

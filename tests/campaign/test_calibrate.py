@@ -20,7 +20,8 @@ from assay.spec.recipe import Recipe, changed
 from assay.spec.run import Outcome, RunOrder
 from assay.spec.scale import Scale, shape_at
 from tests.campaign.conftest import MakeLab
-from tests.campaign.helpers import assay, kill, of_kind, results, simulate, start, wait_for
+from tests.campaign.helpers import assay, kill, of_kind, results, simulate, start
+from tests.waiting import wait_for
 
 INIT, DATA, OWN = 0.02, 0.008, 0.004
 

@@ -19,7 +19,6 @@ from assay.campaign.watch import Silent
 from assay.execution.attempts import read_attempts
 from tests.campaign.conftest import MakeLab
 from tests.campaign.helpers import (
-    PATIENCE,
     assay,
     history,
     make_lab,
@@ -29,8 +28,8 @@ from tests.campaign.helpers import (
     scores,
     simulate,
     start,
-    wait_for,
 )
+from tests.waiting import PATIENCE, wait_for
 
 ROOT = Path(__file__).parents[2]
 RUNS = 44

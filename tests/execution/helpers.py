@@ -2,17 +2,16 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from assay.spec.recipe import Recipe
 from assay.spec.run import Outcome, Run, RunOrder, Seed
 from assay.spec.scale import Scale
+from tests.waiting import PATIENCE
 
 WEIGHTS = {"a": 1.0, "b": 3.0}
 FAKES = {"train": "fake_training:train", "evaluate": "fake_training:score_run"}
-PATIENCE = 30.0
 
 
 def make_order(number: int = 0, stop_at_step: int | None = None, command: tuple[str, ...] = ()) -> RunOrder:
@@ -38,16 +37,6 @@ def behave(folder: Path, **how: Any) -> Path:
 def trainings(folder: Path) -> list[int]:
     """The step at which each process that really trained here began."""
     return [int(path.read_text()) for path in sorted(folder.glob("trained-*"))]
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.005)
-    raise AssertionError(f"waited {PATIENCE:.0f} s in vain for {what}")
 
 
 def collect(executor: Any, count: int) -> list[tuple[str, Outcome]]:

@@ -24,8 +24,8 @@ from tests.execution.helpers import (
     make_order,
     steps_done,
     trainings,
-    wait_for,
 )
+from tests.waiting import wait_for
 
 Make = Callable[..., LocalExecutor]
 

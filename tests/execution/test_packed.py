@@ -13,7 +13,8 @@ from assay.spec.hardware import Hardware
 from assay.spec.recipe import Recipe, changed
 from assay.spec.run import Run, RunOrder, Seed
 from assay.spec.scale import Scale
-from tests.execution.helpers import collect, wait_for
+from tests.execution.helpers import collect
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forking from a warm parent is only done on Linux")
 
