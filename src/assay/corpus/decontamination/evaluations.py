@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 #: Apostrophes and hyphens, which some write and others leave out.
 _JOINTS = "'’‘`-‐‑"
-_INSIDE_WORDS = re.compile(rf"(?<=\w)[{re.escape(_JOINTS)}](?=\w)")
+#: The joint itself comes first, so that the search can leap from one to the next.
+_INSIDE_WORDS = re.compile(rf"[{re.escape(_JOINTS)}](?<=\w.)(?=\w)")
+#: Between the texts of an item; no letter, and not in text.
+_BETWEEN = "\x00"
 
 HELDOUT = "held-out"
 SEALED = "sealed"
@@ -65,10 +68,9 @@ def pieces_of(evaluations: Sequence[Evaluation], n: int) -> Pieces:
 
 def _spellings(item: Sequence[str]) -> list[Sequence[str]]:
     """The texts of an item, and if any has apostrophes or hyphens inside words, all of them without these."""
-    if not any(joint in text for text in item for joint in _JOINTS):
-        return [item]
-    bare = [_INSIDE_WORDS.sub("", text) for text in item]
-    return [item, bare] if bare != list(item) else [item]
+    whole = _BETWEEN.join(item)
+    bare = _INSIDE_WORDS.sub("", whole)
+    return [item] if bare == whole else [item, bare.split(_BETWEEN)]
 
 
 def document_key(domain: str, identifier: str) -> int:
