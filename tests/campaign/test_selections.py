@@ -10,18 +10,23 @@ import pytest
 from assay.campaign.facts import facts
 from assay.campaign.lab import Lab
 from assay.campaign.status import status_of
+from assay.corpus import repetition
 from assay.corpus.manifest import open_corpus
 from assay.corpus.steps.step import Batch, Judged, Step
 from assay.corpus.views import selection, view
 from assay.interfaces.report.wording import data_cost
+from assay.spec.errors import UserError
 from assay.spec.packing import pack_key
 from assay.spec.recipe import Data, Recipe
 from assay.spec.run import Run, RunOrder, Seed
+from assay.spec.scale import Scale
 from tests.campaign import helpers
 from tests.campaign.conftest import MakeLab
 from tests.campaign.helpers import of_kind, proposal, session, simulate, simulated
 
 SEARCH = helpers.SEARCH | {"data.filters": ["none", "gopher", "c4", "all"], "data.dedup": ["exact", "normalised"]}
+
+LADDER = [Scale.model_validate(scale) for scale in helpers.LADDER]
 
 
 class Toy:
@@ -206,6 +211,26 @@ def test_a_start_recipe_that_selects(lab: MakeLab) -> None:
     assert made.config.start.data.selection() == '{"filter_limit":0.05,"filters":"gopher"}'
     simulate(made, "4runs")
     assert len(of_kind(made, "selection")) == 1
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ("c4", "would be left with 0 bytes of training text"),
+        ("gopher", "what the recipe selects is too little for scale 'one', which trains on"),
+    ],
+)
+def test_a_start_recipe_that_selects_too_little(
+    lab: MakeLab, monkeypatch: pytest.MonkeyPatch, filters: str, expected: str
+) -> None:
+    monkeypatch.setattr(repetition, "MOST_EPOCHS", 1e-3)  # of what is selected
+    start = helpers.START | {"data": helpers.START["data"] | {"filters": filters}}
+    made = lab(start=start)
+    for ask in (lambda: simulate(made, "4runs"), lambda: made.check_recipe(made.config.start, LADDER[0], "lab.toml")):
+        with pytest.raises(UserError, match=expected) as caught:
+            ask()
+        assert "lab.toml" in str(caught.value)
+    assert of_kind(made, "run") == []
 
 
 def test_a_real_run_trains_on_a_view(lab: MakeLab) -> None:

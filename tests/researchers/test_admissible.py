@@ -6,11 +6,12 @@ import pytest
 
 from assay.researchers.acting import acting, effective
 from assay.researchers.admissible import admissible
+from assay.spec.data_cost import Amounts, DataCost, Selected
 from assay.spec.external import External, ExternalTrainer
 from assay.spec.lab import Limits
 from assay.spec.proposal import Prediction, Proposal
 from assay.spec.recipe import Recipe, changed
-from assay.spec.scale import Scale
+from assay.spec.scale import Scale, shape_at
 from assay.spec.search import Range
 from tests.researchers.views import DOMAINS, after, config, promoted, proposal, trial, view
 
@@ -39,7 +40,8 @@ def test_sound_changes_are_admissible(change: dict[str, Any]) -> None:
         ({"optimiser.lr": "fast"}, "should be a number"),
         ({"schedule.name": "triangle"}, "not one of"),
         ({"data.mixture": {"code": 0.5, "poems": 0.5}}, "'poems'"),
-        ({"data.mixture": {"code": 1.5, "docs": 0.5}}, "outside"),
+        ({"data.mixture": {"code": 1.5, "docs": 0.5}}, None),  # shares of 0.75 and 0.25
+        ({"data.epoch_limits": {"code": 2.0}}, "'data.epoch_limits' may not change"),
         ({"data.mixture": {"code": 0.0}}, "zero"),
         ({"data.mixture": 0.5}, "data.mixture"),
         ({"model.query_heads_per_kv": 2}, "cannot be built at scale 'medium'"),  # three heads at width 96
@@ -63,6 +65,9 @@ def test_sound_changes_are_admissible(change: dict[str, Any]) -> None:
         ({"optimiser.embedding.beta2": 0.99}, "trains as the champion does"),  # as the optimiser's own
         ({"optimiser.embedding.beta2": 0.95}, None),
         ({"optimiser.weight_decay": 0.0, "optimiser.cautious_decay": True}, None),
+        ({"data.dedup_similarity": 0.7}, "data.dedup is 'minhash'"),
+        ({"data.filter_limit": 0.1}, "data.filters is 'gopher'"),
+        ({"data.temperature": 2.0}, "data.mixture_rule is 'temperature'"),
         ({"data.closing.share": 0.2}, "trains as the champion does"),
         ({"data.closing.mixture": {"code": 1.0}}, "data.closing.share is above 0"),
         ({"data.closing.share": 0.2, "data.closing.mixture": {"code": 1.0}}, None),
@@ -77,6 +82,43 @@ def test_unsound_changes_are_refused_with_the_reason(change: dict[str, Any], rea
     else:
         assert refusal is not None
         assert reason in refusal
+
+
+def test_limits_of_domains_may_be_searched_within_a_range() -> None:
+    now = view(config(search={"data.epoch_limits": Range(low=0.5, high=4.0), "data.mixture_rule": ("size", "unimax")}))
+    even = {"data.mixture_rule": "unimax"}
+    assert admissible(now, proposal(even | {"data.epoch_limits": {"docs": 0.5}})) is None
+    for limits, reason in (
+        ({"docs": 0.25}, "'data.epoch_limits.docs' = 0.25 is outside [0.5, 4.0]"),
+        ({"poems": 1.0}, "'data.epoch_limits' names 'poems'"),
+    ):
+        assert reason in str(admissible(now, proposal(even | {"data.epoch_limits": limits})))
+    assert "domains differ in epochs" in str(admissible(now, proposal({"data.epoch_limits": {"docs": 0.5}})))
+
+
+def test_a_mixture_s_limits_hold_for_shares() -> None:
+    now = view(config(search={"data.mixture": Range(low=0.1, high=0.6)}))
+    assert admissible(now, proposal({"data.mixture": {"code": 4, "docs": 3, "tests": 3}})) is None
+    refusal = admissible(now, proposal({"data.mixture": {"code": 7, "docs": 2, "tests": 1}}))
+    assert "'data.mixture.code' = 0.7 is outside [0.1, 0.6]" in str(refusal)
+
+
+def test_too_little_text_selected_is_refused() -> None:
+    """The largest run reads what is left more than four times."""
+    now, change = view(), {"data.filters": "gopher"}
+    candidate = changed(now.champion, change)
+    tokens = max(shape_at(candidate, scale, now.vocab).tokens for scale in now.config.ladder)
+
+    def left(count: int) -> str | None:
+        cost = DataCost(
+            view="v", content="c", cpu_seconds=1.0, removed=Amounts(), left=Amounts(tokens=count),
+            tokens={"code": count - 1, "docs": 1},
+        )  # fmt: skip
+        known = Selected(selection=candidate.data.selection(), cost=cost)
+        return admissible(now.model_copy(update={"selections": {known.selection: known}}), proposal(change))
+
+    assert left(-(-tokens // 4)) is None
+    assert "what the recipe selects is too little for scale 'large'" in str(left(tokens // 4 - 1))
 
 
 @pytest.mark.parametrize("key", ["data.mixture", "data.closing.share", "data.reweight"])

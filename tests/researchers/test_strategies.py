@@ -155,6 +155,23 @@ def test_every_field_is_proposed_with_what_makes_it_act(strategy: Researcher) ->
         assert any(key in each.change for found in some for each in found), key
 
 
+@pytest.mark.parametrize("strategy", [RandomSearch(), Tpe()], ids=["random", "tpe"])
+def test_fields_that_a_lab_opens_itself(strategy: Researcher) -> None:
+    """A classifier, which the default space cannot know, and limits on repetition by domain."""
+    spaces = (
+        {"data.quality_model": ("0" * 16,), "data.quality_share": (0.5, 1.0)},
+        {"data.epoch_limits": Range(low=0.1, high=4.0), "data.mixture_rule": ("size", "unimax")},
+    )
+    for space in spaces:
+        now = view(config(search=space), domain_tokens=FEW)
+        found = [each for seed in range(30) for each in strategy.propose(now.model_copy(update={"seed": seed}), 1)]
+        assert any(set(each.change) == set(space) for each in found)
+        for each in found:
+            limits = each.change.get("data.epoch_limits") or {}
+            assert set(limits) <= set(DOMAINS)
+            assert all(0.1 <= limit <= 4 for limit in limits.values())
+
+
 def test_a_table_of_constants_does_not_crowd_out_the_rest() -> None:
     """Fifteen fields of three groups of parameters are drawn as three."""
     now = view()

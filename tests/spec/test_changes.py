@@ -104,7 +104,7 @@ def test_what_the_search_space_allows(change: dict[str, Any]) -> None:
         ({"optimiser.lr": True}, ["should be a number, but is True"]),
         ({"optimiser.lr": float("inf")}, ["should be a number, but is inf"]),
         ({"data.batch": 7}, ["'data.batch' = 7 is not one of [2, 4, 6, 12, 24]"]),
-        ({"data.mixture": {"a": 0.5, "b": 1.5}}, ["'data.mixture' = 1.5 is outside [0.0, 1.0]"]),
+        ({"data.mixture": {"a": 1.5, "b": -0.5}}, ["'data.mixture.a' = 1.5 is outside [0.0, 1.0]"]),
         ({"data.mixture": {"a": "much"}}, ["should be a number, but is 'much'"]),
         ({"optimiser.lr": 0.01, "base_depth": 8}, ["'base_depth' may not change"]),
     ],

@@ -20,19 +20,22 @@ from sqlalchemy import Connection
 from assay.campaign.alarm import OutOfTime, alarm
 from assay.campaign.decide import RULES, Key, Need
 from assay.campaign.history import Campaign
-from assay.campaign.lab import Lab
+from assay.campaign.lab import CONFIG, Lab
 from assay.campaign.lock import controlling
 from assay.campaign.observe import registration, view_of
 from assay.campaign.selections import SELECTED, in_a_line, select
 from assay.campaign.spending import Purse, check_enough, check_limits, core_usd, remaining
 from assay.campaign.vault import ASKED, SealedVault, Vault
 from assay.campaign.watch import Snapshot, Watcher
+from assay.corpus.repetition import check_left
 from assay.researchers.admissible import admissible
 from assay.researchers.create import check, create
 from assay.researchers.exchange import Exchange
 from assay.spec.budget import Budget
 from assay.spec.errors import UserError
+from assay.spec.external import tokens_of
 from assay.spec.lab import LabConfig
+from assay.spec.places import place
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import Executor, OutOfMoney, ResearcherUnavailable
 from assay.spec.recipe import SELECTING, Recipe, changed, in_words
@@ -118,6 +121,7 @@ class Controller:
             ended, reason = False, "an error"
             handlers = self._hold_signals()
             try:
+                self._check_start()
                 self._resubmit()
                 while True:
                     self._step()
@@ -336,6 +340,21 @@ class Controller:
         self.watcher.say(f"Selected training text: {in_a_line(selected)}.")
         return True
 
+    def _check_start(self) -> None:
+        """Raise `UserError` where too little of the text is left of what the start recipe selects."""
+        start, ladder, vocab = self.lab.config.start, self.lab.config.ladder, self.manifest.vocab
+        if self.campaign.decider.champion != start.hash or not start.data.selection():
+            return
+        self._select(start)
+        known = self.campaign.selections[start.data.selection()]
+        try:
+            if known.cost is None:
+                raise UserError(known.refusal)
+            for scale in ladder:
+                check_left(known.cost.tokens, tokens_of(start, scale, vocab, self.lab.external), scale.name)
+        except UserError as error:
+            raise UserError(f"{place(self.lab.folder / CONFIG, 'start.data')}: the start recipe: {error}") from None
+
     def _select_for(self, proposal: Proposal) -> bool:
         """The same for the candidate of a proposal, so that what cannot be trained on is never registered."""
         champion = self.campaign.recipes[self.campaign.decider.champion]
@@ -347,7 +366,7 @@ class Controller:
     def _submit(self, need: Need) -> None:
         run = self.campaign.run_of(need.key)
         known = self.campaign.selections.get(run.recipe.data.selection())
-        if known is not None and known.refusal:  # the start recipe's own, or a champion's under another search space
+        if known is not None and known.refusal:  # a champion's, after an audit dropped a change of it
             self._finished[run.hash] = Outcome(status="failed", message=known.refusal)
             return
         stop = self.campaign.stop_step(need.key) if need.half else None

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from assay.corpus.licences.policy import check_licences
 from assay.corpus.manifest import Manifest, check_size, open_corpus
+from assay.corpus.repetition import check_left
 from assay.corpus.sealed import open_sealed
 from assay.execution.confinement import UNCONFINED, Confinement, find_confinement
 from assay.spec.errors import UserError
-from assay.spec.external import External, check_search, check_told, read_external
+from assay.spec.external import External, check_search, check_told, read_external, tokens_of
 from assay.spec.lab import CorpusSettings, LabConfig
 from assay.spec.packing import check_packable
 from assay.spec.places import place
@@ -204,13 +205,22 @@ class Lab:
         return manifest
 
     def check_recipe(self, recipe: Recipe, scale: Scale, name: str) -> None:
-        """Raise `UserError`, beginning with `name`, unless a recipe can be trained here at a scale."""
+        """Raise `UserError`, beginning with `name`, unless a recipe can be trained here at a scale.
+
+        What it selects of the text is made, if need be, and looked at too.
+        """
         manifest = self.corpus()
         check_mixture(recipe, set(manifest.domains), name)
         if self.external is not None:
             check_told(self.external.trainer, difference(self.config.start, recipe), name)
         check_packable(recipe, self.config.execution.hardware)
-        check_size(manifest, check_shape(recipe, scale, manifest.vocab, name).tokens)
+        tokens = check_shape(recipe, scale, manifest.vocab, name).tokens
+        check_size(manifest, tokens)
+        if recipe.data.selection():
+            try:
+                check_left(open_corpus(self.text_dir(recipe)).train_tokens(), tokens, scale.name)
+            except UserError as error:
+                raise UserError(f"{name}: {error}") from None
 
     # Data frames
 
@@ -277,10 +287,7 @@ def find_external(folder: Path, config: LabConfig) -> External | None:
 
 def most_tokens(config: LabConfig, vocab: int, external: External | None) -> int:
     """Tokens of the longest run of the start recipe."""
-    if external is not None:
-        plans = [external.plan(config.start, scale, vocab) for scale in config.ladder]
-        return max(plan.steps * plan.tokens_per_step for plan in plans)
-    return max(shape_at(config.start, scale, vocab).tokens for scale in config.ladder)
+    return max(tokens_of(config.start, scale, vocab, external) for scale in config.ladder)
 
 
 def check_domains(config: LabConfig, manifest: Manifest, path: Path) -> None:
@@ -317,9 +324,8 @@ def check_known(weights: Iterable[str], known: Set[str], file: Path, key: str) -
     """Raise `UserError`, naming file and line, unless there are all of the domains that a key names."""
     for domain in weights:
         if domain not in known:
-            raise UserError(
-                f"{place(file, domain)}: {key} names '{domain}', but the corpus has only: {', '.join(sorted(known))}"
-            )
+            at = place(file, f"{key}.{domain}")
+            raise UserError(f"{at}: {key} names '{domain}', but the corpus has only: {', '.join(sorted(known))}")
 
 
 def init_lab(folder: Path, manifest: Manifest, changes: dict[str, Any] | None = None) -> Lab:

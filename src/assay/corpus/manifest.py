@@ -5,13 +5,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from assay.corpus.repetition import MOST_EPOCHS
 from assay.corpus.tokenizers.base import token_type
 from assay.spec.base import Frozen
 from assay.spec.errors import UserError
 
-# Up to four epochs, repeated text is almost as good as new text: Muennighoff et al. 2023, "Scaling
-# Data-Constrained Language Models", section 5.
-MOST_EPOCHS = 4
 #: In the folder of a corpus that holds no tokens any more: one sentence that says why.
 WITHDRAWN = "withdrawn.txt"
 

@@ -36,6 +36,8 @@ def _by_size(recipe: Change) -> bool:
     return recipe["data.mixture_rule"] == "size" and not any(given)
 
 
+_MIXED = (Condition("data.mixture_rule", lambda recipe: not _by_size(recipe), "domains differ in epochs"),)
+
 ACTS_ONLY_WITH: dict[str, tuple[Condition, ...]] = {
     **{f"optimiser.muon_{name}": (_one_of("optimiser.name", "muon"),) for name in ("lr", "momentum")},
     **{f"optimiser.soap_{name}": (_one_of("optimiser.name", "soap"),) for name in ("lr", "beta", "every")},
@@ -50,9 +52,8 @@ ACTS_ONLY_WITH: dict[str, tuple[Condition, ...]] = {
     "model.experts_per_token": _EXPERTS,
     "model.shared_expert": _EXPERTS,
     "model.expert_bias_rate": _EXPERTS,
-    "data.epoch_limit": (
-        Condition("data.mixture_rule", lambda recipe: not _by_size(recipe), "domains differ in epochs"),
-    ),
+    "data.epoch_limit": _MIXED,
+    "data.epoch_limits": _MIXED,
     "data.temperature": (_one_of("data.mixture_rule", "temperature"),),
     "data.filter_limit": (_one_of("data.filters", "gopher", "c4", "fineweb", "all"),),
     "data.quality_share": (

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from assay.corpus.mixtures.apply import Part, parts_of
+from assay.corpus.repetition import check_left
 from assay.researchers.acting import effective, of_mixing, resolved, unmet
 from assay.spec.errors import UserError
+from assay.spec.external import tokens_of
 from assay.spec.packing import check_packable
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import View
@@ -25,17 +27,17 @@ def admissible(view: View, proposal: Proposal) -> str | None:
         check_change(proposal.change, view.config.search, where)
         candidate = changed(view.champion, proposal.change, where)
         _check_mixture(proposal.change, candidate, view)
+        if candidate.hash == view.champion.hash:
+            return "the change changes nothing: the champion already has these values"
+        # A placebo is meant to have no effect; everyone else would pay for runs that cannot differ.
+        if proposal.kind != "placebo" and not effective(view.champion, candidate, proposal.change):
+            return _no_effect(candidate, proposal.change)
         check_packable(candidate, view.config.execution.hardware)
         _check_limits(candidate, view)
         _check_selection(candidate, view)
         _check_realised(candidate, view)
     except UserError as error:
         return str(error)
-    if candidate.hash == view.champion.hash:
-        return "the change changes nothing: the champion already has these values"
-    # A placebo is meant to have no effect; everyone else would pay for runs that cannot differ.
-    if proposal.kind != "placebo" and not effective(view.champion, candidate, proposal.change):
-        return _no_effect(candidate, proposal.change)
     champion = view.champion.hash
     for trial in view.trials:
         if trial.registered.champion == champion and _same(trial.recipe, candidate, view):
@@ -106,8 +108,13 @@ def _mixed_alike(one: Recipe, other: Recipe, scale: Scale, view: View) -> bool:
 
 def _check_selection(candidate: Recipe, view: View) -> None:
     known = view.selections.get(candidate.data.selection())
-    if known is not None and known.refusal:
+    if known is None:
+        return
+    if known.refusal:
         raise UserError(known.refusal)
+    assert known.cost is not None
+    for scale in view.config.ladder:
+        check_left(known.cost.tokens, tokens_of(candidate, scale, view.vocab, view.external), scale.name)
 
 
 def _content(recipe: Recipe, view: View) -> str:

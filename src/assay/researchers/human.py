@@ -40,8 +40,8 @@ def read_proposal(path: Path) -> Proposal:
     change: Any = data.get("change")
     if isinstance(change, dict) and change:
         data["change"] = flatten(change)
-        changed(Recipe(), data["change"], str(path))  # unknown keys and wrong types, while the file is at hand
+        changed(Recipe(), data["change"], path)  # unknown keys and wrong types, while the file is at hand
         data.setdefault("kind", kind_of(data["change"]))
     else:
         data.setdefault("kind", "mixed")  # so that the change is what is found missing
-    return Proposal.parse(data, str(path))
+    return Proposal.parse(data, path)

@@ -17,7 +17,7 @@ from assay.researchers.history import kind_of, predict
 from assay.spec.errors import UserError
 from assay.spec.proposal import Proposal
 from assay.spec.protocols import View
-from assay.spec.recipe import Change, Recipe, changed, flatten, is_mixture
+from assay.spec.recipe import Change, Recipe, changed, flatten, is_by_domain, is_mixture
 from assay.spec.scale import shape_at
 from assay.spec.search import Range, Scalar
 
@@ -54,18 +54,19 @@ Draw = Callable[[Sequence[Dimension]], dict[str, Any]]
 
 
 def fields(view: View) -> dict[str, list[Dimension]]:
-    """Dimensions of each recipe field that may change. A mixture has one for each domain."""
+    """Dimensions of each recipe field that may change. What is given by domain has one for each of them."""
     values = flatten(view.champion.model_dump(mode="json"))
+    classifier = view.champion.data.quality_model or "data.quality_model" in view.config.search
     result: dict[str, list[Dimension]] = {}
     for key, allowed in view.config.search.items():
         if key not in values or (of_mixing(key) and len(domains(view)) < 2):
             continue
-        if key == "data.quality_share" and not view.champion.data.quality_model:
+        if key == "data.quality_share" and not classifier:
             continue
         if not isinstance(allowed, Range):
             options = Options(key, allowed)
             result[key] = [Options(key, tuple(sorted(allowed))) if options.ordered else options]
-        elif is_mixture(key):
+        elif is_by_domain(key):
             result[key] = [Interval(_weight(key, d), allowed.low, allowed.high, allowed.log) for d in domains(view)]
         else:
             result[key] = [Interval(key, allowed.low, allowed.high, allowed.log, isinstance(values[key], int))]
@@ -77,9 +78,9 @@ def position(recipe: Recipe, view: View) -> dict[str, Any]:
     values = resolved(recipe)
     result: dict[str, Any] = {}
     for key, dimensions in fields(view).items():
-        mixture = mixture_of(recipe, view, key) if is_mixture(key) else {}
+        given = mixture_of(recipe, view, key) if is_mixture(key) else values[key] or {} if is_by_domain(key) else None
         for dimension in dimensions:
-            value = mixture.get(_domain(dimension.name), 0.0) if is_mixture(key) else values[key]
+            value = values[key] if given is None else given.get(_domain(dimension.name), 0.0)
             if isinstance(dimension, Options):
                 if value in dimension.values:
                     result[dimension.name] = dimension.values.index(value)
@@ -109,6 +110,8 @@ def change_of(view: View, drawn: dict[str, Any]) -> Change:
             change[key] = dimension.values[value]
         elif is_mixture(key):
             mixtures.setdefault(key, {})[_domain(name)] = value
+        elif is_by_domain(key):
+            change.setdefault(key, {})[_domain(name)] = readable(value, dimension.low, dimension.high, whole=False)
         else:
             change[key] = readable(value, dimension.low, dimension.high, dimension.whole)
     change |= {key: shares(weights) for key, weights in mixtures.items() if sum(weights.values()) > 0}

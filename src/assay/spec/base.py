@@ -10,6 +10,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from assay.spec.errors import UserError
+from assay.spec.places import place
 
 _EXPECTED = {
     "extra_forbidden": "no such key",
@@ -58,8 +59,11 @@ class Frozen(BaseModel):
         return sha256_text(canonical_json(self.identity()))[:16]
 
     @classmethod
-    def parse(cls, data: Any, where: str) -> Self:
+    def parse(cls, data: Any, where: str | Path) -> Self:
         """Validate plain data; on failure one sentence that names `where`, the key and what was expected.
+
+        Args:
+            where: what the data are; of a TOML file the line of the key is named too.
 
         Raises:
             UserError: the data do not fit.
@@ -75,16 +79,20 @@ class Frozen(BaseModel):
 
     @classmethod
     def from_toml(cls, path: Path) -> Self:
-        """Read and validate a TOML file. Raises `UserError` naming file, key and what was expected."""
-        return cls.parse(read_toml(path), str(path))
+        """Read and validate a TOML file. Raises `UserError` naming file, line, key and what was expected."""
+        return cls.parse(read_toml(path), path)
 
     def to_toml(self) -> str:
         """TOML text of every field that is not None, defaults included; reads back to an equal model."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
-def explain(error: ValidationError, where: str, table: str = "") -> str:
-    """One sentence for the first problem in a pydantic error, naming the key (of a table) and what was expected."""
+def explain(error: ValidationError, where: str | Path, table: str = "") -> str:
+    """One sentence for the first problem in a pydantic error, naming the key (of a table) and what was expected.
+
+    Args:
+        where: what is wrong; of a TOML file the line of the key is named too.
+    """
     # A key that is misspelt is also missing; the spelling is what to look at.
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     # A part in angle brackets tells which member of a union was meant, which is no part of the file.
@@ -93,6 +101,8 @@ def explain(error: ValidationError, where: str, table: str = "") -> str:
         or "the whole file"
     )
     kind = first["type"]
+    if isinstance(where, Path):
+        where = place(where, key)
     if kind == "extra_forbidden":
         sentence = f"{where}: unknown key '{key}'; remove it or correct its spelling"
     elif kind == "missing":
@@ -105,6 +115,7 @@ def explain(error: ValidationError, where: str, table: str = "") -> str:
         sentence = f"{where}: key '{key}' should have at least {'one entry' if least == 1 else f'{least} entries'}"
     else:
         expected = _EXPECTED.get(kind) or first["msg"].removeprefix("Input should be ").removeprefix("String should ")
+        expected = expected.replace("match pattern", "a text that matches")
         found = repr(first.get("input"))
         found = found if len(found) <= _LONGEST else found[:_LONGEST] + "…"
         sentence = f"{where}: key '{key}' should be {expected}, but is {found}"

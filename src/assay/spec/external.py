@@ -294,6 +294,14 @@ class External(Frozen):
         return Plan(steps, tokens, cost * tokens)
 
 
+def tokens_of(recipe: Recipe, scale: Scale, vocab: int, external: External | None) -> int:
+    """Tokens that a run reads under a trainer; None: the built-in one."""
+    if external is None:
+        return shape_at(recipe, scale, vocab).tokens
+    plan = external.plan(recipe, scale, vocab)
+    return plan.steps * plan.tokens_per_step
+
+
 def sizes_of(recipe: Recipe, scale: Scale, vocab: int) -> dict[str, Any]:
     """A recipe's keys, and what it comes to at a scale, by the names of `SIZES`."""
     shape = shape_at(recipe, scale, vocab)

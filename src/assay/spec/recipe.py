@@ -7,6 +7,8 @@ the peak. The empty recipe is therefore generation 0. A default's meaning never 
 """
 
 import json
+import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
@@ -14,6 +16,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from assay.spec.base import Frozen, canonical_json, explain
 from assay.spec.combinations import check_combination
 from assay.spec.errors import UserError
+from assay.spec.places import place
 from assay.spec.registry import names
 
 #: Sizes beyond any model's, so that a slip of the pen is an error and not an overflow.
@@ -256,9 +259,7 @@ class Data(Frozen):
     dedup_similarity: float = Field(
         default=0.6, gt=0, le=1, description="Jaccard similarity of word 5-grams from which minhash drops a document"
     )
-    quality_model: str = Field(
-        default="", pattern=r"^([0-9a-f]{16})?$", description="hash of a classifier in the lab's folder quality/"
-    )
+    quality_model: str = Field(default="", description="hash of a classifier in the lab's folder quality/")
     quality_share: float = Field(
         default=1.0, gt=0, le=1, description="share of each domain's bytes that is kept, the best by that classifier"
     )
@@ -280,6 +281,15 @@ class Data(Frozen):
     @classmethod
     def _rule(cls, value: str) -> str:
         return _known("mixture_rule", value)
+
+    @field_validator("quality_model")
+    @classmethod
+    def _hash(cls, value: str) -> str:
+        if value and not re.fullmatch("[0-9a-f]{16}", value):
+            raise ValueError(
+                f"'{value}' is no hash of a classifier, which is 16 digits from 0 to f, as `assay quality train` tells"
+            )
+        return value
 
     def selection(self) -> str:
         """The fields that select training text, as far as they act, as canonical JSON; '': all of the corpus."""
@@ -352,6 +362,11 @@ def is_mixture(key: str) -> bool:
     return key.rpartition(".")[2] == "mixture"
 
 
+def is_by_domain(key: str) -> bool:
+    """Whether a dotted key holds a number for each of some domains: weights, or limits on repetition."""
+    return is_mixture(key) or key.rpartition(".")[2] == "epoch_limits"
+
+
 def redraws(change: Change) -> bool:
     """Whether a change makes a run read other text, so that its training loss does not compare with other runs'."""
     drawing = (*MIXING, *SELECTING, "data.packing", "data.document_mask")
@@ -362,7 +377,7 @@ def flatten(nested: dict[str, Any]) -> Change:
     """Turn nested tables into dotted keys; what is given by domain stays one value, since it belongs together."""
     flat: Change = {}
     for key, value in nested.items():
-        if isinstance(value, dict) and not is_mixture(key) and key != "epoch_limits":
+        if isinstance(value, dict) and not is_by_domain(key):
             inner = flatten(cast(dict[str, Any], value))
             flat.update({f"{key}.{name}": leaf for name, leaf in inner.items()})
         else:
@@ -370,8 +385,11 @@ def flatten(nested: dict[str, Any]) -> Change:
     return flat
 
 
-def changed(recipe: Recipe, change: Change, where: str = "the change") -> Recipe:
+def changed(recipe: Recipe, change: Change, where: str | Path = "the change") -> Recipe:
     """The recipe with dotted keys replaced, for example `{"optimiser.name": "muon"}`.
+
+    Args:
+        where: what changes it, or the TOML file that says so.
 
     Raises:
         UserError: a key that recipes do not have, or a value that does not fit.
@@ -380,7 +398,8 @@ def changed(recipe: Recipe, change: Change, where: str = "the change") -> Recipe
     known = flatten(data)
     for key, value in change.items():
         if key not in known:
-            raise UserError(f"{where}: {_unknown(key)}")
+            at = place(where, key) if isinstance(where, Path) else where
+            raise UserError(f"{at}: {_unknown(key)}")
         *tables, leaf = key.split(".")
         table = data
         for name in tables:

@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from assay.spec.base import Frozen
 from assay.spec.errors import UserError
-from assay.spec.recipe import Change, Recipe, check_value, flatten, is_mixture
+from assay.spec.recipe import Change, Recipe, check_value, flatten, is_by_domain, is_mixture
 
 Scalar = str | bool | int | float
 
@@ -59,8 +59,11 @@ def check_space(space: Space, start: Recipe, where: str) -> None:
             raise UserError(f"{where}: 'stream' only draws other random numbers and is the lab's own; remove it")
         present = fields.get(key)
         if not isinstance(allowed, Range):
-            if is_mixture(key):
-                raise UserError(f"{where}: '{key}' needs a range for the weights, as in {{ low = 0.0, high = 1.0 }}")
+            if is_by_domain(key):
+                example = "weights, as in { low = 0.0, high = 1.0 }"
+                if not is_mixture(key):
+                    example = "limits, as in { low = 1.0, high = 8.0 }"
+                raise UserError(f"{where}: '{key}' needs a range for the {example}")
             if not allowed:
                 raise UserError(f"{where}: '{key}' has no values; list some, or remove the key")
             for value in allowed:
@@ -68,6 +71,9 @@ def check_space(space: Space, start: Recipe, where: str) -> None:
         elif is_mixture(key):
             if allowed.low < 0:
                 raise UserError(f"{where}: '{key}' has low = {allowed.low}, but weights are zero or more")
+        elif is_by_domain(key):
+            if allowed.low <= 0:
+                raise UserError(f"{where}: '{key}' has low = {allowed.low}, but limits are above zero")
         elif isinstance(present, str | bool):
             raise UserError(f"{where}: '{key}' is not a number, so it cannot have a range; list its values instead")
         else:
@@ -84,19 +90,29 @@ def check_change(change: Change, space: Space, where: str) -> None:
             raise UserError(
                 f"{where}: '{key}' may not change in this lab; [search] in lab.toml allows: {', '.join(space)}"
             )
-        if value is None and is_mixture(key):
+        if value is None and is_by_domain(key):
             continue  # back to what the rule has, which is no weight to limit
         if isinstance(allowed, Range):
-            numbers = list(cast(dict[str, Any], value).values()) if isinstance(value, dict) else [value]
-            for number in numbers:
+            for name, number in _numbers(key, value):
                 if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-                    raise UserError(f"{where}: '{key}' should be a number, but is {number!r}")
+                    raise UserError(f"{where}: '{name}' should be a number, but is {number!r}")
                 if not allowed.low <= number <= allowed.high:
                     raise UserError(
-                        f"{where}: '{key}' = {number} is outside [{allowed.low}, {allowed.high}], "
+                        f"{where}: '{name}' = {number} is outside [{allowed.low}, {allowed.high}], "
                         f"the limits that [search] in lab.toml sets"
                     )
         elif value not in allowed:
             raise UserError(
                 f"{where}: '{key}' = {value!r} is not one of {list(allowed)}, which [search] in lab.toml allows"
             )
+
+
+def _numbers(key: str, value: Any) -> list[tuple[str, Any]]:
+    """What has to lie within a range, each with its name: of a mixture the shares that its weights come to."""
+    if not isinstance(value, dict):
+        return [(key, value)]
+    given = cast(dict[str, Any], value)
+    if is_mixture(key) and all(type(each) in (int, float) for each in given.values()):
+        total = sum(given.values())
+        given = {name: weight / total for name, weight in given.items()} if total > 0 else given
+    return [(f"{key}.{name}", number) for name, number in given.items()]

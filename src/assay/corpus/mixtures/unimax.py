@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from assay.corpus.manifest import MOST_EPOCHS
+from assay.corpus.repetition import MOST_EPOCHS
 from assay.spec.recipe import Data
 
 

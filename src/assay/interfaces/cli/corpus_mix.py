@@ -47,7 +47,7 @@ def mix(
         assay corpus mix mylab --rule unimax --epoch-limit 4 --toml
         assay corpus mix mylab --weight prose=3 --weight code=1 --limit code=2
     """
-    from assay.corpus.manifest import MOST_EPOCHS
+    from assay.corpus.repetition import MOST_EPOCHS
     from assay.spec.recipe import changed
 
     ways = {"--rule": rule, "--fitted": fitted, "--weight": weight}

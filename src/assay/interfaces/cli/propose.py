@@ -24,15 +24,18 @@ def propose(*words: Words, json: Json = False) -> None:
         assay propose mylab idea.toml
         assay propose idea.toml
     """
+    from assay.campaign.lab import check_mixture
     from assay.campaign.observe import view_of
     from assay.researchers.admissible import admissible
     from assay.researchers.human import read_proposal
     from assay.spec.errors import UserError
+    from assay.spec.recipe import Recipe, changed
 
     lab, (file,) = split_words(words, ("FILE",), "propose")
     proposal = read_proposal(Path(file))
     campaign = lab.campaign()
     campaign.external = lab.external
+    check_mixture(changed(Recipe(), proposal.change), set(lab.corpus().domains), file)
     refusal = admissible(view_of(campaign, lab.corpus()), proposal)
     if refusal is not None:
         raise UserError(f"{file}: {refusal}")

@@ -15,7 +15,7 @@ from assay.spec.base import Frozen
 from assay.spec.errors import UserError
 from assay.spec.proposal import Kind, Prediction, Proposal
 from assay.spec.protocols import View
-from assay.spec.recipe import flatten, is_mixture
+from assay.spec.recipe import flatten, is_by_domain
 from assay.spec.search import Range
 
 KINDS = tuple(kind for kind in get_args(Kind) if kind != "placebo")  # placebos are the lab's own controls
@@ -97,7 +97,7 @@ def _value_schema(view: View, key: str) -> dict[str, Any]:
     allowed = view.config.search[key]
     if not isinstance(allowed, Range):
         return {"enum": list(allowed)}
-    if is_mixture(key):
+    if is_by_domain(key):
         return _object({domain: {"type": "number"} for domain in domains(view)})
     return {"type": "integer" if _whole(view, key) else "number"}
 
