@@ -51,13 +51,17 @@ def soap(
     """Vyas et al. 2024, algorithms 3 and 4, with the first moment in the weight's own coordinates.
 
     The first gradient makes covariances and bases only, and Adam's count of steps begins after it, as in the authors'
-    code. `state` may hold bases `left` and `right` to start from: of a covariance without full rank, eigenvectors of
-    eigenvalue 0 are any.
+    code. Covariances get a ridge of our own before bases are made of them.
     """
+
+    def regular(covariance: Array) -> Array:
+        n = len(covariance)
+        return covariance + np.diag(1e-3 * np.trace(covariance) / n * (n - np.arange(n)) / n)
+
     if t == 1:
         state["L"], state["R"] = ((1 - covariance_beta) * g @ g.T for g in (gradient, gradient.T))
-        state.setdefault("left", np.linalg.eigh(state["L"])[1])
-        state.setdefault("right", np.linalg.eigh(state["R"])[1])
+        for name, covariance in (("left", "L"), ("right", "R")):
+            state[name] = np.linalg.eigh(regular(state[covariance]))[1][:, ::-1]
         return weight
     t -= 1
     left, right = state["left"], state["right"]
@@ -69,12 +73,8 @@ def soap(
     state["L"] = covariance_beta * state["L"] + (1 - covariance_beta) * gradient @ gradient.T
     state["R"] = covariance_beta * state["R"] + (1 - covariance_beta) * gradient.T @ gradient
     if t % every == 0:
-        for name, covariance, axis in (("left", "L", 0), ("right", "R", 1)):
-            basis = state[name]
-            estimate = np.array([column @ state[covariance] @ column for column in basis.T])
-            order = np.argsort(-estimate, kind="stable")
-            state["v"] = np.take(state["v"], order, axis)
-            state[name] = np.linalg.qr(state[covariance] @ basis[:, order])[0]
+        for name, covariance in (("left", "L"), ("right", "R")):
+            state[name] = np.linalg.qr(regular(state[covariance]) @ state[name])[0]
     return new
 
 

@@ -15,7 +15,7 @@ from assay.spec.recipe import Optimiser
 from assay.spec.registry import load, names
 from assay.training.model import GPT, HiddenMatrix
 from assay.training.optimisers.muon import Muon
-from assay.training.optimisers.soap import Soap
+from assay.training.optimisers.soap import Soap, eigenbasis, refined
 from tests.training import optimiser_references as reference
 from tests.training.test_model import build
 
@@ -73,8 +73,7 @@ def test_on_a_tiny_net_with_constants_for_each_group(name: str, cautious: bool) 
     settings = Optimiser.model_validate({"name": name, "cautious_decay": cautious, **COMMON, **GROUPS})
     change = {
         "model.bias": True, "model.tied_embeddings": False, "model.query_heads_per_kv": 2, "model.mlp": "swiglu",
-        # No covariance of SOAP's shall be singular, because rounding would decide its bases.
-        "model.mlp_ratio": 1.0 if name == "soap" else 3.0,
+        "model.mlp_ratio": 3.0,
     }  # fmt: skip
     ours = build(change)[0].double()
     theirs = copy.deepcopy(ours)
@@ -98,18 +97,11 @@ def test_on_a_tiny_net_with_constants_for_each_group(name: str, cautious: bool) 
             if group != "hidden":
                 step = partial(rest, **constants(settings, group, factor))
                 weights += [(parameter, (len(parameter),), step) for parameter in parameters]
-        first_hidden = len(weights)
         weights += [(matrix.weight, matrix.rows, hidden(settings, factor)) for matrix in theirs.hidden_matrices()]
         for at, (weight, rows, step) in enumerate(weights):
             assert weight.grad is not None
             for number, (block, gradient) in enumerate(zip(weight.split(rows), weight.grad.split(rows), strict=True)):
                 state = states.setdefault((at, number), {})
-                if (
-                    name == "soap" and at >= first_hidden and t == 1
-                ):  # eigenvectors of eigenvalue 0 are any: take the same ones
-                    parameter = optimisers[1].param_groups[0]["params"][at - len(weights)]
-                    for side in ("left", "right"):
-                        state[side] = optimisers[1].state[parameter][f"{number}.{side}"].numpy().copy()
                 new = step(block.detach().numpy(), gradient.numpy(), state, t)
                 block.data.copy_(torch.from_numpy(np.asarray(new)))
     for (key, a), b in zip(ours.named_parameters(), theirs.parameters(), strict=True):
@@ -165,10 +157,8 @@ def test_soap_and_its_restatement_on_a_quadratic(every: int) -> None:
     values: dict[str, Any] = {"lr": 0.05, "betas": (0.9, 0.95), "eps": 1e-8, "covariance_beta": 0.95, "every": every}
     weight = nn.Parameter(torch.zeros_like(TARGET))
     soap = Soap([HiddenMatrix(weight, (12,))], weight_decay=0.1, **values)
-    first = descend(soap, weight, 1)
-    bases = {side: soap.state[weight][f"0.{side}"].numpy().copy() for side in ("left", "right")}
-    found = first + descend(soap, weight, 39)
-    assert found == pytest.approx(restated(partial(reference.soap, decay=0.1, **values), bases), rel=1e-6)
+    found = descend(soap, weight)
+    assert found == pytest.approx(restated(partial(reference.soap, decay=0.1, **values)), rel=1e-6)
     assert found[-1] < 0.5 * found[0]
 
 
@@ -182,8 +172,24 @@ def test_soaps_first_bases_are_eigenvectors_of_its_covariances() -> None:
         basis = soap.state[weight][f"0.{side}"].numpy()
         diagonal = basis.T @ covariance @ basis
         np.testing.assert_allclose(basis.T @ basis, np.eye(len(basis)), atol=1e-12)
-        np.testing.assert_allclose(diagonal, np.diag(np.diag(diagonal)), atol=1e-8 * diagonal.max())
+        # To within the ridge.
+        np.testing.assert_allclose(diagonal, np.diag(np.diag(diagonal)), atol=1e-3 * np.diag(diagonal).mean())
     assert torch.equal(weight, torch.zeros_like(weight))  # the first gradient moves nothing
+
+
+def test_a_gradients_last_bits_do_not_turn_soaps_bases() -> None:
+    """Of a tall map, whose covariance has rank 4 of 24, and of one whose gradients have no part in some directions."""
+    draw = torch.Generator().manual_seed(3)
+    for gradient in (
+        torch.randn(24, 4, generator=draw),
+        torch.randn(24, 24, generator=draw) * 10.0 ** -torch.arange(24),
+    ):
+        noise = 1e-7 * gradient.abs().max() * torch.randn(gradient.shape, generator=draw)
+        one, other = eigenbasis(gradient), eigenbasis(gradient + noise)
+        assert (one * other).sum(0).abs().min() > 1 - 1e-6  # signs are any, and change nothing
+        covariance = (gradient + noise) @ (gradient + noise).mT
+        one, other = refined(gradient @ gradient.mT, one.float()), refined(covariance, one.float())
+        assert (one * other).sum(0).abs().min() > 1 - 1e-4
 
 
 def of_a_quadratic(name: str, weight: nn.Parameter) -> torch.optim.Optimizer:

@@ -19,21 +19,37 @@ from assay.training.optimisers.adamw import adamw
 from assay.training.optimisers.decay import decaying
 from assay.training.optimisers.groups import REST, groups
 
-
-def eigenbasis(covariance: Tensor) -> Tensor:
-    """Eigenvectors (n, n) of a covariance, in columns, the largest eigenvalue first."""
-    return torch.linalg.eigh(covariance).eigenvectors.flip(1)
+RIDGE = 1e-3  # of a covariance's mean eigenvalue
 
 
-def refined(covariance: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:
-    """One step of orthogonal iteration from an old basis, and the order in which it takes the old basis's columns.
+def regular(covariance: Tensor) -> Tensor:
+    """A covariance (n, n) plus a diagonal that falls from `RIDGE` of its mean eigenvalue towards 0.
 
-    The columns are first sorted by their estimated eigenvalues, the largest first, to which the iteration converges
-    (Vyas et al. 2024, algorithm 4).
+    In directions in which there was hardly a gradient yet, eigenvectors are any, so that rounding would choose them:
+    after one batch that is most of a tall map's directions. With the ridge they stay close to the coordinates, and two
+    ways to add up the same gradient give the same training.
     """
-    product = covariance @ basis
-    order = (basis * product).sum(0).argsort(descending=True, stable=True)
-    return torch.linalg.qr(product[:, order]).Q, order
+    falling = torch.arange(len(covariance), 0, -1, dtype=covariance.dtype, device=covariance.device) / len(covariance)
+    return covariance + (RIDGE * covariance.diagonal().mean() * falling).diag()
+
+
+def eigenbasis(gradient: Tensor) -> Tensor:
+    """Eigenvectors (r, r) of the covariance GGᵀ of a gradient (r, c), in columns, the largest eigenvalue first.
+
+    In double precision, because the covariance's own rounding would hide the ridge. `eigh` stores by columns;
+    checkpoints store by rows, and products round as memory lies.
+    """
+    gradient = gradient.double()
+    return torch.linalg.eigh(regular(gradient @ gradient.mT)).eigenvectors.flip(1).contiguous()
+
+
+def refined(covariance: Tensor, basis: Tensor) -> Tensor:
+    """One step of orthogonal iteration from an old basis (Vyas et al. 2024, algorithm 4).
+
+    Columns stay in their order: sorting them by estimated eigenvalues, as the authors' code does, changes the basis at
+    once where two of them come to coincide.
+    """
+    return torch.linalg.qr(regular(covariance) @ basis).Q
 
 
 class Soap(torch.optim.Optimizer):
@@ -77,9 +93,8 @@ class Soap(torch.optim.Optimizer):
         """State of a map (r, c) after its first gradient: covariances (r, r) and (c, c), their bases, two moments."""
         state[at + "rows"] = (1 - self.covariance_beta) * (gradient @ gradient.mT)
         state[at + "columns"] = (1 - self.covariance_beta) * (gradient.mT @ gradient)
-        # `eigh` stores by columns; checkpoints store by rows, and products round as memory lies.
-        for side, covariance in (("left", "rows"), ("right", "columns")):
-            state[at + side] = eigenbasis(state[at + covariance]).contiguous()
+        state[at + "left"] = eigenbasis(gradient).to(gradient.dtype)
+        state[at + "right"] = eigenbasis(gradient.mT).to(gradient.dtype)
         state[at + "mean"], state[at + "square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
 
     def _update(
@@ -100,10 +115,8 @@ class Soap(torch.optim.Optimizer):
         rows.lerp_(gradient @ gradient.mT, 1 - self.covariance_beta)
         columns.lerp_(gradient.mT @ gradient, 1 - self.covariance_beta)
         if step % self.every == 0:
-            new_left, left_order = refined(rows, left)
-            new_right, right_order = refined(columns, right)
+            new_left, new_right = refined(rows, left), refined(columns, right)
             mean.copy_(new_left.mT @ (left @ mean @ right.mT) @ new_right)
-            square.copy_(square[left_order][:, right_order])
             left.copy_(new_left)
             right.copy_(new_right)
 
