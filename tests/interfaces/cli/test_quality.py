@@ -104,6 +104,32 @@ def test_trusted_text_needs_no_labels(text: Path, tmp_path: Path, capsys: pytest
     assert (told["kind"], told["labels"], told["grades"]) == ("good against rest", 60, {"0": 30, "1": 30})
 
 
+def test_text_on_both_sides_is_good_text(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [line for line in text.read_text().splitlines(keepends=True) if "Lemma" in line]
+    (tmp_path / "good.jsonl").write_text("".join(lines))
+    quality.train(into=tmp_path / "quality", good=[tmp_path / "good.jsonl"], rest=[text], json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["in_both"], told["labels"], told["grades"]) == (30, 60, {"0": 30, "1": 30})
+    with pytest.raises(UserError, match="every document of --rest is in --good too"):
+        quality.train(into=tmp_path / "other", good=[text], rest=[tmp_path / "good.jsonl"])
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_file_of_labels_against_itself(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, copy = tmp_path / "me.jsonl", tmp_path / "copy.jsonl"
+    labelled(text, one, monkeypatch, capsys, "4\n2\n0\n", "ann")
+    copy.write_bytes(one.read_bytes())
+    for other in (one, copy):
+        quality.agree(one, other)
+        out = capsys.readouterr().out
+        assert "note: both files hold the same labels" in out
+        assert "weighted kappa 1.000, 95% interval [-1.000, 1.000]" in out  # of three grades nothing is known
+        quality.agree(one, other, json=True)
+        assert "both files" in json.loads(capsys.readouterr().out)["note"]
+
+
 def test_what_does_not_go_together(text: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--rest"):
         quality.train(into=tmp_path / "q", good=[text])

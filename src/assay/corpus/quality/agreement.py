@@ -1,6 +1,10 @@
 """How far two who graded the same things agree: weighted kappa.
 
-Cohen (1968), with the large-sample error of Fleiss, Cohen and Everitt (1969).
+Cohen (1968), with the large-sample error of Fleiss, Cohen and Everitt (1969). That error is zero where all grades are
+equal, and far too small below thirty or so of them. Its interval is therefore taken around a table to which z²/2
+observations of mere chance were added, in proportion to the product of its margins (Fienberg and Holland 1973,
+"Simultaneous estimation of multinomial cell probabilities"), as Agresti and Coull (1998) do it for a proportion, and
+with Student's quantile. With many grades it is the large-sample interval.
 """
 
 from collections.abc import Sequence
@@ -8,8 +12,10 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+from scipy.stats import t as student
 
-Z95 = 1.959963984540054
+#: z²/2 of 95%: observations of chance that the interval adds.
+ADDED = 1.92
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,24 @@ def agreement(ones: Sequence[int], others: Sequence[int], power: float = 2.0) ->
     if n < 2 or low == high:
         return Agreement(n, exact, near, None, None, None)
     grades = np.arange(high - low + 1)
-    share_ab = np.zeros((len(grades), len(grades)))
-    np.add.at(share_ab, (a - low, b - low), 1 / n)
+    table_ab = np.zeros((len(grades), len(grades)))
+    np.add.at(table_ab, (a - low, b - low), 1)
     weight_ab = 1 - (abs(grades[:, None] - grades[None, :]) / (high - low)) ** power
+    kappa, _ = _kappa(table_ab, weight_ab)
+    chance_ab = np.outer(table_ab.sum(1), table_ab.sum(0)) / n**2
+    middle, error = _kappa(table_ab + ADDED * chance_ab, weight_ab)
+    half = float(student.ppf(0.975, n - 1)) * error
+    lo, hi = min(kappa, middle - half), max(kappa, middle + half)
+    return Agreement(n, exact, near, kappa, max(-1.0, lo), min(1.0, hi))
+
+
+def _kappa(table_ab: np.ndarray, weight_ab: np.ndarray) -> tuple[float, float]:
+    """Weighted kappa of a table of counts, and its large-sample error."""
+    n = table_ab.sum()
+    share_ab = table_ab / n
     rows, columns = share_ab.sum(1), share_ab.sum(0)
     seen, chance = float((weight_ab * share_ab).sum()), float(rows @ weight_ab @ columns)
     kappa = (seen - chance) / (1 - chance)
     means_ab = (weight_ab @ columns)[:, None] + (rows @ weight_ab)[None, :]
     spread = (share_ab * (weight_ab - means_ab * (1 - kappa)) ** 2).sum() - (kappa - chance * (1 - kappa)) ** 2
-    error = sqrt(max(float(spread), 0.0) / n) / (1 - chance)
-    return Agreement(n, exact, near, kappa, max(-1.0, kappa - Z95 * error), min(1.0, kappa + Z95 * error))
+    return kappa, sqrt(max(float(spread), 0.0) / n) / (1 - chance)

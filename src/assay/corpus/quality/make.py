@@ -61,11 +61,20 @@ def from_good(good: Sequence[Drawn], rest: Sequence[Drawn]) -> tuple[Classifier,
     """A classifier of text that is trusted (1) against other text (0), as those of GPT-3 (Brown et al. 2020, appendix
     A) and DCLM (Li et al. 2024). Its chances are those of a text drawn from the two in equal parts.
 
+    Texts that are in both are good ones: the rest goes without them.
+
     Raises:
-        UserError: one of them is empty.
+        UserError: one of them is empty, or all of the rest is good text too.
     """
     if not good or not rest:
         raise UserError("a classifier needs both text to trust (--good) and text to compare it with (--rest)")
+    trusted = {document.text for document in good}
+    rest = [document for document in rest if document.text not in trusted]
+    if not rest:
+        raise UserError(
+            "every document of --rest is in --good too, so that there is nothing to tell them apart by; give other text "
+            "as --rest"
+        )
     both = [*good, *rest]
     labelled = Labelled(
         Texts.of([document.text for document in both]),

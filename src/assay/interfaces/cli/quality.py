@@ -36,15 +36,19 @@ def agree(
     from assay.corpus.quality.agreement import agreement
     from assay.corpus.quality.labels import both_graded, read_labels
 
-    found = agreement(*both_graded(read_labels(one), read_labels(other)))
+    mine, theirs = read_labels(one), read_labels(other)
+    found = agreement(*both_graded(mine, theirs))
     if found.n == 0:
         raise UserError(f"{one} and {other} have no document in common; label the same text with the same seed")
+    note = "both files hold the same labels, which says nothing of how far two graders agree" if mine == theirs else ""
     if json:
-        print_json(asdict(found))
+        print_json({**asdict(found), "note": note})
         return
     shares = f"{100 * found.exact:.0f}% alike, {100 * found.near:.0f}% at most one grade apart"
     print(f"{count(found.n, 'document')} graded by both: {shares}")
     print(f"weighted kappa {_kappa(found)}")
+    if note:
+        print(f"note: {note}")
 
 
 def train(
@@ -73,18 +77,21 @@ def train(
 
     if bool(labels) == bool(good or rest):
         raise UserError("give either --labels FILE, or --good TEXT and --rest TEXT")
+    in_both = 0
     if labels:
         classifier, told = from_labels([label for path in labels for label in read_labels(path)])
     else:
-        classifier, told = from_good(
-            _drawn(good or (), documents, seed, json), _drawn(rest or (), documents, seed, json)
-        )
+        trusted, other = _drawn(good or (), documents, seed, json), _drawn(rest or (), documents, seed, json)
+        classifier, told = from_good(trusted, other)
+        in_both = len(trusted) + len(other) - told.labels
     write_classifier(classifier, into)
-    facts = {"classifier": str(into), "hash": classifier.hash, **told.model_dump(mode="json")}
+    facts = {"classifier": str(into), "hash": classifier.hash, "in_both": in_both, **told.model_dump(mode="json")}
     if json:
         print_json(facts)
         return
     _print_training(told)
+    if in_both:
+        print(f"note: {count(in_both, 'document')} of --rest stand in --good too, and counted as good only")
     print(f"classifier {classifier.hash} in {into}; see what it prefers with `assay quality report {into} TEXT`")
 
 
