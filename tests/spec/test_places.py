@@ -53,6 +53,12 @@ def test_a_key_s_line_whatever_table_it_stands_in(tmp_path: Path, key: str, line
     assert place(tmp_path / "a.toml", key) == f"{tmp_path / 'a.toml'}, line {line}"
 
 
+def test_a_json_file(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{\n  "mixture": {\n    "web": 1,\n    "books": 2\n  }\n}\n')
+    assert place(tmp_path / "a.json", "the mixture.books") == f"{tmp_path / 'a.json'}, line 4"
+    assert place(tmp_path / "a.json", "the mixture.poems") == str(tmp_path / "a.json")
+
+
 def test_what_is_in_no_file(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(TEXT)
     assert place(tmp_path / "a.toml", "model.mlp") == str(tmp_path / "a.toml")

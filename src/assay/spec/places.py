@@ -11,12 +11,16 @@ _GIVEN = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]
 def place(path: Path, key: str) -> str:
     """`FILE, line N`, where a TOML file says a dotted key, in whatever table; the file alone if it does not.
 
-    What stands inside a value of several parts has the line of its own key, or where it shares one, that of the value.
+    Of a JSON file the first line with the key's last part. What stands inside a value of several parts has the line of its own key, or where it shares one, that of the value.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return str(path)
+    if path.suffix == ".json":
+        name = re.compile(rf'"{re.escape(key.rpartition(".")[2])}"\s*:')
+        first = next((number for number, line in enumerate(lines, 1) if name.search(line)), None)
+        return str(path) if first is None else f"{path}, line {first}"
     table, found, length = "", 0, 0
     arrays: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
