@@ -11,7 +11,8 @@ _GIVEN = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]
 def place(path: Path, key: str) -> str:
     """`FILE, line N`, where a TOML file says a dotted key, in whatever table; the file alone if it does not.
 
-    Of a JSON file the first line with the key's last part. What stands inside a value of several parts has the line of its own key, or where it shares one, that of the value.
+    What stands inside a value of several parts has the line of its own key, or where it shares one, that of the value.
+    Of a JSON file it is the first line with the key's last part.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

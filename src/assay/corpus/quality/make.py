@@ -72,7 +72,7 @@ def from_good(good: Sequence[Drawn], rest: Sequence[Drawn]) -> tuple[Classifier,
     rest = [document for document in rest if document.text not in trusted]
     if not rest:
         raise UserError(
-            "every document of --rest is in --good too, so that there is nothing to tell apart; give other text as --rest"
+            "every document of --rest is in --good too, so that nothing is left to tell apart; give other text there"
         )
     both = [*good, *rest]
     labelled = Labelled(
