@@ -48,7 +48,7 @@ from assay.corpus.deduplication.equal import EqualDocuments
 from assay.corpus.deduplication.near_step import RemoveNearDuplicates
 from assay.corpus.steps.bare import run_bare
 step = RemoveNearDuplicates() if sys.argv[3] == "minhash" else EqualDocuments()
-account = run_bare(step, Path(sys.argv[1]), Path(sys.argv[2]))
+account = run_bare(step, Path(sys.argv[1]), Path(sys.argv[2]), overwrite=True)
 peak = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
 print(account.into.bytes, account.cpu_seconds, account.seconds, peak)
 """
@@ -140,7 +140,7 @@ def truth(source: Path, folder: Path, similarity: float) -> dict[str, Any]:
 
 
 def of_file(step: Step, source: Path, work: Path) -> set[str]:
-    run_bare(step, source, work / "out.jsonl")
+    run_bare(step, source, work / "out.jsonl", overwrite=True)
     return {json.loads(line)["id"] for line in (work / "out.jsonl").open(encoding="utf-8")}
 
 

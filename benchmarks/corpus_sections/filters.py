@@ -41,7 +41,7 @@ from pathlib import Path
 from assay.corpus.steps.bare import run_bare
 from assay.corpus.steps.clean import Clean
 from assay.spec.cleaning import Cleaning
-account = run_bare(Clean(Cleaning()), Path(sys.argv[1]), Path(sys.argv[2]))
+account = run_bare(Clean(Cleaning()), Path(sys.argv[1]), Path(sys.argv[2]), overwrite=True)
 status = Path("/proc/self/status").read_text()
 print(account.into.bytes, account.cpu_seconds, next(line.split()[1] for line in status.splitlines() if "VmHWM" in line))
 """

@@ -1,5 +1,7 @@
 """Documents that cannot be taken: each kind has a name, under which `--skip-bad` counts it."""
 
+from pathlib import Path
+
 from assay.spec.errors import UserError
 
 #: Bytes of UTF-8. Steps hold a document in memory several times over, in every worker.
@@ -29,3 +31,8 @@ def check_size(where: str, size: int) -> None:
             f"{where}: one document of {size / 1e6:.0f} MB; more than {LARGEST_DOCUMENT // 10**6} MB are no single "
             f"document, so split it or leave it out",
         )
+
+
+def unreadable(path: Path, error: OSError) -> BadDocument:
+    """What is wrong with a file that the system does not let us read."""
+    return BadDocument("unreadable", f"{path}: cannot be read ({error.strerror or error})")

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import zstandard
 
-from assay.corpus.bad import BadDocument
+from assay.corpus.bad import BadDocument, unreadable
 
 CHUNK = 1 << 20
 
@@ -30,6 +30,8 @@ def read_chunks(path: Path) -> Iterator[tuple[bytes, int]]:
     except (EOFError, zlib.error, zstandard.ZstdError) as error:
         message = f"{path}: damaged or cut short ({error}); copy or compress it again"
         raise BadDocument("cut short", message) from None
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 def _unpacked(file: BinaryIO, decompressor: Callable[[], Any]) -> Iterator[tuple[bytes, int]]:

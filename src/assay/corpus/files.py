@@ -1,68 +1,45 @@
 """Text files: strict UTF-8, with errors that name the byte; of web pages the main text."""
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from pathlib import Path
 
-from assay.corpus.bad import BadDocument, check_size
+from assay.corpus.bad import BadDocument, check_size, unreadable
 from assay.corpus.documents import UNKNOWN_LICENCE, Document, content_group
-from assay.corpus.html import SUFFIXES as HTML_SUFFIXES
+from assay.corpus.file_kinds import foreign_format
+from assay.corpus.html import SUFFIXES as PAGE_SUFFIXES
 from assay.corpus.html import main_text
 
-# Files with these endings are text by declaration, so one that is not UTF-8 is an error; in a folder, files with
-# other endings are taken when they turn out to be text and passed over when they do not.
-_PROSE = (".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".org", ".tex", ".xml", ".srt")
-_CODE = (".py", ".pyi", ".pyx", ".c", ".h", ".cc", ".cpp", ".hpp", ".cu", ".rs", ".go", ".java", ".kt", ".scala", ".js")
-_MORE_CODE = (".jsx", ".ts", ".tsx", ".rb", ".pl", ".php", ".swift", ".hs", ".ml", ".lean", ".jl", ".r", ".lua", ".sh")
-_DATA = (".csv", ".tsv", ".css", ".scss", ".sql", ".yaml", ".yml", ".toml", ".ini", ".cfg")
-TEXT_SUFFIXES = frozenset((*HTML_SUFFIXES, *_PROSE, *_CODE, *_MORE_CODE, *_DATA))
 PART_BYTES = 8 * 1024
 
 
 def decode(data: bytes, path: Path, base: int = 0) -> str:
     """UTF-8 text of bytes that start at offset `base` of a file. Raises `BadDocument` naming the offset."""
+    advice = "convert it to UTF-8 text or leave it out"
+    if base == 0 and data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise BadDocument("wrong encoding", f"{path}: UTF-16 text; {advice}")
+    if base == 0 and (name := foreign_format(data)):
+        raise BadDocument("binary", f"{path}: {name}, not plain text; {advice}")
     zero = data.find(b"\0")
     if zero >= 0:
-        raise BadDocument(
-            "binary",
-            f"{path}: a binary file (byte {base + zero} is zero); expected UTF-8 text, so convert it or leave it out",
-        )
+        raise BadDocument("binary", f"{path}: a binary file (byte {base + zero} is zero); {advice}")
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        raise BadDocument(
-            "wrong encoding",
-            f"{path}: not UTF-8 text (byte {base + error.start}); convert it to UTF-8 or leave it out",
-        ) from None
+        message = f"{path}: not UTF-8 text (byte {base + error.start}); {advice}"
+        raise BadDocument("wrong encoding", message) from None
     return text.removeprefix("\ufeff") if base == 0 else text
 
 
-def looks_like_text(path: Path) -> bool:
-    """Whether the first 8 KiB are UTF-8 without zero bytes (a character cut at the end is forgiven)."""
-    with path.open("rb") as file:
-        head = file.read(8192)
-    if b"\0" in head:
-        return False
-    try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        return len(head) == 8192 and error.start > len(head) - 4
-    return True
-
-
-def read_whole(path: Path, name: str, source: str) -> Iterator[Document]:
-    """One document for a file; none if it holds no text. `name` becomes the document's id."""
-    if path.suffix.lower() not in TEXT_SUFFIXES and not looks_like_text(path):
-        return
+def read_whole(path: Path, name: str, source: str) -> Document | None:
+    """The document that a file is; None if it holds no text. `name` becomes the document's id."""
     check_size(str(path), path.stat().st_size)
-    content = path.read_bytes()
     try:
-        text = main_text(content, path) if path.suffix.lower() in HTML_SUFFIXES else decode(content, path)
-    except BadDocument:
-        if path.suffix.lower() in TEXT_SUFFIXES:
-            raise
-        return
-    if text.strip():
-        yield Document(text, name, source, UNKNOWN_LICENCE, content_group(content))
+        content = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from None
+    text = main_text(content, path) if path.suffix.lower() in PAGE_SUFFIXES else decode(content, path)
+    return Document(text, name, source, UNKNOWN_LICENCE, content_group(content)) if text.strip() else None
 
 
 def read_parts(path: Path, source: str) -> Iterator[Document]:

@@ -7,12 +7,15 @@ after a `#` are parts of one document.
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assay.corpus.bad import BadDocument, check_size
 from assay.corpus.chunks import read_chunks
 from assay.corpus.documents import UNKNOWN_LICENCE, Document, content_group, id_group
 from assay.spec.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Of a record, all that a document needs.
 FIELDS = ("text", "id", "source", "licence", "license")
@@ -80,7 +83,7 @@ def parse_line(line: bytes, where: str, offset: int, first: bool = False) -> Any
     try:
         text = line.decode("utf-8-sig" if first else "utf-8")
     except UnicodeDecodeError as error:
-        message = f"{where}: not UTF-8 text (byte {offset + error.start} of the JSON lines)"
+        message = f"{where}: not UTF-8 text (byte {offset + error.start} of the JSON lines); convert it to UTF-8"
         raise BadDocument("wrong encoding", message) from None
     try:
         return json.loads(text)
@@ -109,11 +112,17 @@ def _lines(path: Path) -> Iterator[bytes]:
 def read_parquet(path: Path, source: str) -> Iterator[Document]:
     """Documents of a Parquet file with a string column `text`."""
     for number, (record, _) in enumerate(parquet_rows(path, FIELDS), start=1):
+        if isinstance(record, BadDocument):
+            raise record
         yield document_of(record, f"{path}, row {number}", f"{path.name}:{number}", source)
 
 
-def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[dict[str, Any], float]]:
+def parquet_rows(
+    path: Path, columns: Sequence[str] | None = None
+) -> Iterator[tuple[dict[str, Any] | BadDocument, float]]:
     """Rows of a Parquet file with a string column `text`, 256 in memory at a time, and the share of them so far.
+
+    A row that cannot be read comes as what is wrong with it.
 
     Args:
         columns: only these, where there are such; None: all.
@@ -125,25 +134,43 @@ def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[t
         # By pages, since a row group may be as large as the file.
         with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
             schema = file.schema_arrow
-            if "text" not in schema.names:
-                raise UserError(
-                    f"{path}: no column 'text'; its columns are: {', '.join(schema.names)}; rename the one that "
-                    f"holds the text"
-                )
-            kind = schema.field("text").type
-            if pa.types.is_dictionary(kind):
-                kind = kind.value_type
-            if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-                raise UserError(f"{path}: column 'text' should hold strings, but holds {kind}")
+            _check_columns(path, schema)
             wanted = [name for name in columns or schema.names if name in schema.names]
             number, rows = 0, file.metadata.num_rows
             for batch in file.iter_batches(batch_size=256, columns=wanted):
-                for record in batch.to_pylist():
+                for record in _records(batch, f"{path}, row", number):
                     number += 1
                     yield record, number / rows
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         message = f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})"
         raise BadDocument("damaged", message) from None
+
+
+def _check_columns(path: Path, schema: "pa.Schema") -> None:
+    import pyarrow as pa
+
+    names = ", ".join(schema.names)
+    if "text" not in schema.names:
+        message = f"{path}: no column 'text'; its columns are: {names}; rename the one that holds the text"
+        raise BadDocument("no text", message)
+    if len(set(schema.names)) < len(schema.names):
+        raise BadDocument("damaged", f"{path}: several columns have one name: {names}; rename all but one")
+    kind = schema.field("text").type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        raise BadDocument("no text", f"{path}: column 'text' should hold strings, but holds {kind}")
+
+
+def _records(batch: "pa.RecordBatch", where: str, before: int) -> Iterator[dict[str, Any] | BadDocument]:
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError:
+        for row in range(len(batch)):
+            try:
+                yield batch.slice(row, 1).to_pylist()[0]
+            except UnicodeDecodeError:
+                yield BadDocument("wrong encoding", f"{where} {before + row + 1}: not UTF-8 text; repair or remove it")
 
 
 def read_hub(name: str) -> Iterator[Document]:

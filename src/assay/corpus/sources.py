@@ -1,19 +1,16 @@
 """Where text comes from: one reader for each kind of location, one clear error for each kind of bad input."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from assay.corpus import embedded
 from assay.corpus.documents import Document as Document
 from assay.corpus.documents import Source as Source
-from assay.corpus.files import TEXT_SUFFIXES, read_parts, read_whole
-from assay.corpus.html import SUFFIXES as HTML_SUFFIXES
+from assay.corpus.file_kinds import OtherFile, check_file, is_records, walk
+from assay.corpus.files import read_parts, read_whole
+from assay.corpus.html import SUFFIXES as PAGE_SUFFIXES
 from assay.corpus.records import read_hub, read_jsonl, read_parquet
 from assay.spec.errors import UserError
-
-RECORD_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
-_EXPECTED = "a folder, .txt, .md, .jsonl, .jsonl.gz, .jsonl.zst, .parquet or hf:ORG/NAME"
 
 
 def read_source(source: Source) -> Iterator[Document]:
@@ -45,19 +42,13 @@ def _read(location: str) -> Iterator[Document]:
     path = Path(location).expanduser()
     if path.is_dir():
         return _read_folder(path, location)
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder; expected {_EXPECTED}")
-    if not path.is_file():
-        raise UserError(f"{path}: neither a file nor a folder; expected {_EXPECTED}")
-    if path.stat().st_size == 0:
-        raise UserError(f"{path}: the file is empty")
-    if path.name.lower().endswith(RECORD_SUFFIXES):
+    check_file(path, "hf:ORG/NAME")
+    if is_records(path):
         return _read_records(path, location)
-    if path.suffix.lower() in HTML_SUFFIXES:
-        return read_whole(path, path.name, location)
-    if path.suffix.lower() in TEXT_SUFFIXES:
-        return read_parts(path, location)
-    raise UserError(f"{path}: unknown extension '{path.suffix}'; expected {_EXPECTED}")
+    if path.suffix.lower() in PAGE_SUFFIXES:
+        page = read_whole(path, path.name, location)
+        return iter([page] if page else [])
+    return read_parts(path, location)
 
 
 def _read_records(path: Path, source: str) -> Iterator[Document]:
@@ -65,14 +56,11 @@ def _read_records(path: Path, source: str) -> Iterator[Document]:
 
 
 def _read_folder(folder: Path, source: str) -> Iterator[Document]:
-    """Every text file below a folder, one document a file, and the records of record files; hidden ones left out."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(parent, name)
-            if name.startswith(".") or not path.is_file() or path.stat().st_size == 0:
-                continue
-            if name.lower().endswith(RECORD_SUFFIXES):
-                yield from _read_records(path, source)
-            else:
-                yield from read_whole(path, path.relative_to(folder).as_posix(), source)
+    """Every text file below a folder, one document a file, and the records of record files."""
+    for path in walk(folder):
+        if isinstance(path, OtherFile):
+            continue
+        if is_records(path):
+            yield from _read_records(path, source)
+        elif document := read_whole(path, path.relative_to(folder).as_posix(), source):
+            yield document

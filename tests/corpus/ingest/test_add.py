@@ -136,6 +136,36 @@ def test_adding_again_keeps_what_was_there(tmp_path: Path) -> None:
     assert len(rows(after)) == before.manifest.documents + 150
 
 
+def test_what_was_added_before_is_not_added_again(tmp_path: Path) -> None:
+    write_many(tmp_path / "in" / "a.jsonl", 40)
+    (tmp_path / "in" / "b.txt").write_text("words")
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    intake = Intake((Source("web", str(tmp_path / "in")),))
+    _, first = add(lab, intake)
+    run_in_lab(ToyClean(), lab)
+    newest = newest_edition(lab).id
+    left = lab / "text" / ".add-0123456789abcdef"
+    left.mkdir()
+    for again in (intake, Intake((Source("web", os.path.relpath(tmp_path / "in")),))):
+        account, edition = add(lab, again)
+        assert (account.into.documents, account.out.documents, edition) == (0, 0, first)
+        assert newest_edition(lab).id == newest
+        assert not left.exists()
+    # Another domain is another request, and so are files that changed, even if they are as large as before.
+    add(lab, Intake((Source("other", str(tmp_path / "in")),)))
+    (tmp_path / "in" / "b.txt").write_text("swords"[:5])
+    os.utime(tmp_path / "in" / "b.txt", ns=(1, 1))
+    with pytest.raises(UserError, match=r"the id 'r1' is in the lab's text already; .* --skip-bad"):
+        add(lab, intake)
+    write_many(tmp_path / "in" / "c.jsonl", 10, first=1000)
+    add(lab, Intake(intake.sources, skip_bad=True))
+    assert {f"r{i}" for i in range(1000, 1010)} < {row["id"] for row in rows(newest_edition(lab))}
+    os.utime(tmp_path / "in" / "b.txt", ns=(2, 2))
+    with pytest.raises(UserError, match=r"a\.jsonl and 2 more: no text in it; passed over: 51 duplicate id"):
+        add(lab, Intake(intake.sources, skip_bad=True))
+
+
 @pytest.mark.usefixtures("small")
 def test_duplicate_ids_in_one_request(tmp_path: Path) -> None:
     write_many(tmp_path / "a.jsonl", 100)

@@ -81,7 +81,7 @@ def test_in_folders_of_steps(tmp_path: Path) -> None:
         find_in_folder(tmp_path, "a")
     # What came before may be gone or made anew; the folder itself still answers.
     (tmp_path / "in.jsonl").unlink()
-    run_bare(ToyDedup(), _write(tmp_path / "in2.jsonl"), tmp_path / "clean")
+    run_bare(ToyDedup(), _write(tmp_path / "in2.jsonl"), tmp_path / "clean", overwrite=True)
     (story,) = find_in_folder(tmp_path / "dedup", "a")
     assert [each.step for each in story.chapters] == ["dedup"]
 

@@ -162,6 +162,7 @@ def test_bad_line(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl"]
     account = run_bare(ToyDedup(), source, target, workers=workers, skip_bad=True)
     assert account.bad == {kind: 1}
+    assert account.into.documents == 200
     assert target.read_bytes() == _good(0, 200)
 
 
@@ -175,8 +176,7 @@ def test_line_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert account.bad == {"broken JSON": 1, "huge": 1}
     assert target.read_bytes() == _good(0, 200)
     source.write_bytes(_good(0, 100) + b"x" * 10_000 + b"\n{broken\n")
-    with pytest.raises(UserError, match="line 101: one document"):
-        run_bare(ToyDedup(), source, target)
+    _fails("line 101: one document", source=source, target=tmp_path / "other.jsonl")
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
@@ -208,9 +208,57 @@ def test_where_nothing_may_be_written(tmp_path: Path) -> None:
     _fails("no step wrote it", source=source, target=tmp_path / "mine")
     _fails("expected a name that ends in", source=source, target=tmp_path / "out.parquet")
     _fails("nowhere.jsonl: no such file", source=tmp_path / "nowhere.jsonl", target=tmp_path / "out.jsonl")
-    run_bare(ToyDedup(), source, tmp_path / "out")
-    run_bare(ToyClean(), source, tmp_path / "out")  # a step's own result may be replaced
-    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["step"] == "clean"
+    _fails("no step wrote it", source=source, target=tmp_path / "mine", overwrite=True)
+    _fails("this is the input too", source=source, target=source, overwrite=True)
+    (tmp_path / "link.jsonl").symlink_to(source)
+    _fails("this is the input too", source=source, target=tmp_path / "link.jsonl", overwrite=True)
+    (tmp_path / "mine" / "lab.toml").touch()
+    _fails("is a lab", source=tmp_path / "mine", target=tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "link.jsonl", "mine"]
+    assert source.read_bytes() == _good(0, 5)
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.zst", "out"])
+def test_a_result_is_replaced_only_if_asked(tmp_path: Path, name: str) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / name
+    _write(source, _records(60))
+    run_bare(ToyDedup(), source, target)
+    before = _content(target)
+    _fails(f"{name} exists", "--overwrite", source=source, target=target)
+    assert _content(target) == before
+    # What cannot be done leaves what was there, also where it may be replaced.
+    (tmp_path / "broken.jsonl").write_bytes(b"{broken\n")
+    _fails("broken JSON", source=tmp_path / "broken.jsonl", target=target, overwrite=True)
+    assert _content(target) == before
+    run_bare(ToyClean(), source, target, overwrite=True)
+    run_bare(ToyClean(), source, tmp_path / f"fresh-{name}")
+    times = {"manifest.json"}
+    assert {k: v for k, v in _content(target).items() if k not in times} == {
+        k.replace("fresh-", ""): v for k, v in _content(tmp_path / f"fresh-{name}").items() if k not in times
+    }
+    if target.is_dir():
+        assert json.loads((target / "manifest.json").read_text())["step"] == "clean"
+        _fails("is inside it", source=target / "kept", target=target, overwrite=True)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_appears_in_the_meantime_is_not_replaced(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_bytes(_good(0, 5))
+
+    class Late(ToyDedup):
+        def report(self, plan: Any) -> dict[str, Any]:
+            target.write_text("mine")
+            return super().report(plan)
+
+    with pytest.raises(UserError, match=r"out\.jsonl exists"):
+        run_bare(Late(), source, target)
+    assert target.read_text() == "mine"
+
+
+def _content(path: Path) -> dict[str, bytes]:
+    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+    return {each.name if each == path else each.relative_to(path).as_posix(): each.read_bytes() for each in files}
 
 
 SLOW = """

@@ -350,7 +350,7 @@ def test_gc_frees_and_a_later_run_goes_on(used_lab: Path) -> None:
     assert len(left) == facts["kept"] == len(kept_before) - facts["runs"]
     unfinished = {row[0] for row in query(used_lab, "SELECT hash FROM runs WHERE status = 'paused'")}
     assert {path.parent.name for path in left} >= {h for h in unfinished if (used_lab / "runs" / h).is_dir()}
-    assert "Freed 0.0 MB: checkpoints of 0 runs" in ok("gc", used_lab)
+    assert "Freed 0 B: checkpoints of 0 runs" in ok("gc", used_lab)
     assert query(used_lab, "SELECT hash, score FROM runs ORDER BY hash") == scores
     out = ok("run", used_lab, "--budget", "4runs")
     assert "Session ended: the budget of 4 runs is spent.\n4 runs in this session; " in out

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import assay, ledger
+from .helpers import assay, content, ledger
+from .test_corpus_add import web
 
 
 class Disk:
@@ -54,6 +55,27 @@ def test_full_during_init(disk: Disk, material: Path) -> None:
     assert list(disk.folder.iterdir()) == []
     disk.resize(64_000_000)
     assert assay("init", disk.folder / "lab", *words).code == 0
+
+
+@pytest.mark.parametrize("target", ["out.jsonl", "out"])
+def test_full_during_a_step_on_bare_files(disk: Disk, tmp_path: Path, target: str) -> None:
+    """Wherever it is that the disk is full, nothing is left of what was not complete, and all of what was there."""
+    source = web(tmp_path / "web.jsonl", 300)
+    assert assay("corpus", "dedup", source, disk.folder / target, "--method", "exact").code == 0
+    before = content(disk.folder)
+    used, failed = disk.used(), 0
+    for more in range(0, 400_000, 50_000):
+        disk.resize(used + more)
+        done = assay("corpus", "dedup", source, disk.folder / target, "--method", "lines", "--overwrite", "--json")
+        if done.code == 0:
+            break
+        failed += 1
+        assert (done.code, done.out) == (2, "")
+        assert "the disk is full" in done.err.splitlines()[-1]
+        assert content(disk.folder) == before
+    else:
+        pytest.fail("it should fit in the end")
+    assert failed > 1
 
 
 def test_full_for_the_store_during_init(disk: Disk, material: Path, monkeypatch: pytest.MonkeyPatch) -> None:

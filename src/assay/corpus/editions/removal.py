@@ -27,6 +27,7 @@ from assay.corpus.editions.edition import (
     place,
     start_from,
 )
+from assay.corpus.editions.request import REQUEST
 from assay.corpus.editions.rows import REMOVED, SCHEMA, RowsWriter, leaves
 from assay.corpus.merkle import MerkleTree
 from assay.corpus.steps.account import Amount
@@ -196,6 +197,8 @@ def _write_again(lab: Path, edition: OpenEdition, parent: str, request: Request,
     report = {**_without_quotations(edition.report(), texts), "removed_on_request": gone}
     account = edition.account()
     account = account.model_copy(update={"report": _without_quotations(account.report, texts)})
+    if (edition.folder / REQUEST).is_file():  # so that the same files are not taken in again
+        shutil.copy2(edition.folder / REQUEST, folder / REQUEST)
     place(lab, folder, manifest, account, report)
     return manifest.id
 

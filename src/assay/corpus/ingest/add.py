@@ -23,6 +23,7 @@ from assay.corpus.bad import BadDocument
 from assay.corpus.documents import Source
 from assay.corpus.editions.edition import TEXT, Edition, OpenEdition, ShardFiles, has_text, newest_edition, publish
 from assay.corpus.editions.lock import making_edition
+from assay.corpus.editions.request import Request, edition_of
 from assay.corpus.editions.reshard import reshard
 from assay.corpus.editions.rows import REMOVED, SCHEMA, RowsWriter, leaves
 from assay.corpus.ingest.journal import Finished, Journal
@@ -73,6 +74,9 @@ class Intake:
 def add(lab: Path, intake: Intake, *, workers: int = 1, progress: Progress | None = None) -> tuple[Account, str]:
     """Make the edition with some more text; what was taken in, and the edition's id.
 
+    Of what was taken in before, by the same request, nothing is taken again: the account is empty, and the edition the
+    one that holds it.
+
     Raises:
         UserError: a source cannot be read, or holds what is no document. The lab is left as it was.
     """
@@ -83,13 +87,19 @@ def add(lab: Path, intake: Intake, *, workers: int = 1, progress: Progress | Non
     files = [shard for source in intake.sources for shard in shards_of(source)]
     with making_edition(lab):
         parent = newest_edition(lab) if has_text(lab) else None
+        request = Request(
+            sources=tuple((source.name, source.location) for source in intake.sources),
+            licence=intake.licence, skip_bad=intake.skip_bad, files=fingerprint(files),
+        )  # fmt: skip
+        if parent and (before := edition_of(request, parent)):
+            _clear(lab)
+            return Account(step=STEP), before
         asked = {
-            "parent": parent.id if parent else "", "licence": intake.licence, "skip_bad": intake.skip_bad,
-            "policy": intake.policy.model_dump(mode="json"),
-            "sources": [[source.name, source.location] for source in intake.sources],
+            **request.model_dump(mode="json", exclude={"files"}),
+            "parent": parent.id if parent else "", "policy": intake.policy.model_dump(mode="json"),
         }  # fmt: skip
         folder = lab / TEXT / f".add-{sha256_text(canonical_json(asked))[:16]}"
-        journal = _journal(folder, {**asked, "files": fingerprint(files)})
+        journal = _journal(folder, {**asked, "files": [list(file) for file in request.files]})
         source = BareInput(
             files,
             folder / "facts",
@@ -99,13 +109,18 @@ def add(lab: Path, intake: Intake, *, workers: int = 1, progress: Progress | Non
         )
         try:
             account = _take_in(source, journal, folder, intake, workers, progress)
-            edition = _publish(lab, parent, folder, journal, intake, account)
+            edition = _publish(lab, parent, folder, journal, intake, account, request)
         except BadDocument:  # of other troubles it may go on
             shutil.rmtree(folder)
             raise
-        for left in (lab / TEXT).glob(".add-*"):  # of requests that nobody made again
-            shutil.rmtree(left)
+        _clear(lab)
         return account, edition
+
+
+def _clear(lab: Path) -> None:
+    """Delete what is half done: of requests that nobody made again."""
+    for left in (lab / TEXT).glob(".add-*"):
+        shutil.rmtree(left)
 
 
 def _journal(folder: Path, asked: dict[str, Any]) -> Journal:
@@ -158,8 +173,10 @@ def _take_in(
         counts.add(tally(facts.sizes, facts.domains, facts.names, Judged()))
     for each in intake.sources:
         if each.name not in counts.into:
-            raise UserError(f"{each.location}: no text in it, so domain '{each.name}' would be empty")
-    return counts.account(STEP, source.bad, time.monotonic() - wall, cpu_seconds() - cpu)
+            passed = ", ".join(f"{number} {kind}" for kind, number in sorted(source.bad.items()))
+            passed = f"; passed over: {passed}" if passed else ""
+            raise UserError(f"{each.location}: nothing to take for domain '{each.name}'{passed}")
+    return counts.account(STEP, source.bad, source.other_files, time.monotonic() - wall, cpu_seconds() - cpu)
 
 
 def _rows(retrieved: str, terms: Terms, piece: BarePiece) -> tuple[int, int, pa.Table]:
@@ -200,7 +217,13 @@ class _Shards:
 
 
 def _publish(
-    lab: Path, parent: OpenEdition | None, folder: Path, journal: Journal, intake: Intake, account: Account
+    lab: Path,
+    parent: OpenEdition | None,
+    folder: Path,
+    journal: Journal,
+    intake: Intake,
+    account: Account,
+    request: Request,
 ) -> str:
     """Put the parent's shards and the new ones together as an edition."""
     whole = folder / "edition"
@@ -238,5 +261,6 @@ def _publish(
         documents=sum(shard.documents for shard in shards), bytes=sum(shard.bytes for shard in shards),
         domains=domains, tool=f"assay {version('assay')}", shards=tuple(shards),
     )  # fmt: skip
+    request.write(whole)
     publish(lab, whole, manifest, account, {})
     return manifest.id

@@ -5,11 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from assay.corpus import embedded
-from assay.corpus.bad import BadDocument
 from assay.corpus.documents import Source
-from assay.corpus.records import hub_rows
+from assay.corpus.records import clean, hub_rows
 from assay.corpus.steps.bare_files import BareShard, NoText, bare_shards
-from assay.corpus.steps.lines import Lines, document_lines, encode
+from assay.corpus.steps.lines import Read, document_lines, encode
 from assay.spec.errors import UserError
 
 
@@ -29,16 +28,18 @@ def shards_of(source: Source) -> list[BareShard]:
     return [replace(shard, domain=source.name, settled=True) for shard in found]
 
 
-def _hub(where: str) -> Iterator[Lines | BadDocument]:
-    return encode(Path(where), "row", ((row, 0) for row in hub_rows(where.removeprefix("hf:"))))
+def _hub(where: str) -> Iterator[Read]:
+    name = where.removeprefix("hf:")
+    return encode(Path(where), name, "row", ((row, 0) for row in hub_rows(name)))
 
 
-def _embedded(where: str) -> Iterator[Lines | BadDocument]:
+def _embedded(where: str) -> Iterator[Read]:
     return document_lines(Path(where), ((document, 0) for document in embedded.read(where)))
 
 
-def fingerprint(shards: Sequence[BareShard]) -> list[tuple[str, int, int]]:
-    """Path, size and time of change of each file, by which a restart knows that they are the same."""
-    return [
-        (str(shard.path), shard.size, shard.path.stat().st_mtime_ns if shard.path.exists() else 0) for shard in shards
-    ]
+def fingerprint(shards: Sequence[BareShard]) -> tuple[tuple[str, int, str], ...]:
+    """Absolute path, size and state of each file, by which a restart knows that they are the same."""
+    return tuple(
+        (clean(shard.path.resolve() if shard.path.exists() else shard.path), shard.size, shard.state)
+        for shard in shards
+    )

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from assay.corpus.bad import BadDocument
 from assay.corpus.editions.rows import text_hash
 from assay.corpus.provenance.story import Chapter, DocumentStory, hash_prefix
 from assay.corpus.steps.bare_files import NoText, bare_shards
@@ -92,7 +91,7 @@ def _records(folder: Path, wanted: str, known: dict[str, DocumentStory]) -> Iter
         return
     for shard in shards:
         for lines in shard.read():
-            for place, record in () if isinstance(lines, BadDocument) else _parsed(lines):
+            for place, record in _parsed(lines) if isinstance(lines, Lines) else ():
                 named = str(record["id"]) if record.get("id") is not None else ""
                 key = named or _hash(record)
                 asked = wanted in (named, place) or (prefix and _hash(record).startswith(prefix))

@@ -24,6 +24,13 @@ class Flow(Frozen):
     out: Amount = Amount()
 
 
+class Files(Frozen):
+    """So many files, and the first of them."""
+
+    files: int
+    names: tuple[str, ...] = Field(description="of the first few, within their folder")
+
+
 class Account(Flow):
     """What a step did. `in` less what `removed` counts, with `changed`'s difference, is `out`."""
 
@@ -37,6 +44,9 @@ class Account(Flow):
     domains: dict[str, Flow] = Field(default={}, description="by domain")
     bad: dict[str, int] = Field(
         default={}, description="records passed over with --skip-bad, by what is wrong with them"
+    )
+    other_files: dict[str, Files] = Field(
+        default={}, description="files of a folder that hold no text that can be read, by kind: `.pdf`, `empty`"
     )
     report: dict[str, Any] = Field(default={}, description="what the step learned and decided")
     seconds: float = Field(default=0.0, description="wall-clock time")

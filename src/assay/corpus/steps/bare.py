@@ -11,6 +11,8 @@ from assay.corpus.steps.step import Step
 from assay.corpus.workfolder import work_folder
 from assay.spec.errors import UserError
 
+_OTHER_FORMATS = (".json", ".ndjson", ".gz", ".zst", ".xz", ".zip", ".parquet", ".txt", ".md", ".html", ".csv", ".tsv")
+
 
 def run_bare(
     step: Step,
@@ -19,6 +21,7 @@ def run_bare(
     *,
     workers: int = 1,
     skip_bad: bool = False,
+    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Account:
     """Run a step over a file or folder and write what comes out.
@@ -28,16 +31,21 @@ def run_bare(
         target: `….jsonl`, `….jsonl.gz` or `….jsonl.zst` for what is kept; any other name without a dot for a folder
             with what is kept and what is removed.
         skip_bad: pass over what is no document, and count it.
+        overwrite: replace what has the target's name already, if it is a file or a folder that a step wrote.
 
     Raises:
         UserError: the input cannot be read, or the output not be written. Nothing is left under the target's name.
     """
-    single = target.name.endswith(SUFFIXES)
-    if not single and target.suffix in (".json", ".gz", ".zst", ".parquet", ".txt", ".csv"):
+    single = target.name.lower().endswith(SUFFIXES)
+    if target.absolute().parts[1:2] == ("dev",):
+        raise UserError(f"{target}: a result has to be a file or a folder; give it a name")
+    if not single and target.suffix.lower() in _OTHER_FORMATS:
         raise UserError(f"{target}: expected a name that ends in {', '.join(SUFFIXES)}, or a folder")
+    if (source / "lab.toml").is_file():
+        raise UserError(f"{source} is a lab, whose text is not written to {target}; leave that away for a new edition")
     files = bare_shards(source / "kept" if read_manifest(source) else source)
-    check_output(source, target, folder=not single)
+    check_output(source, target, folder=not single, overwrite=overwrite)
     with work_folder(target.absolute().parent) as work:
         documents = BareInput(files, work / "facts", skip_bad=skip_bad)
-        output = BareFile(target) if single else BareFolder(target, source)
+        output = (BareFile if single else BareFolder)(target, source, overwrite)
         return run_step(step, documents, output, work, workers=workers, progress=progress)

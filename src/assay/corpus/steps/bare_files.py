@@ -1,6 +1,5 @@
 """Bare files by name: which there are, what each is called and how it is read."""
 
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -10,13 +9,15 @@ from pathlib import Path
 
 from assay.corpus.bad import BadDocument
 from assay.corpus.documents import Document
-from assay.corpus.files import TEXT_SUFFIXES, read_parts, read_whole
-from assay.corpus.html import SUFFIXES as HTML_SUFFIXES
-from assay.corpus.sources import RECORD_SUFFIXES
-from assay.corpus.steps.lines import Lines, document_lines, parquet_lines, read_lines
+from assay.corpus.file_kinds import RECORD_SUFFIXES, OtherFile, check_file, is_records, walk
+from assay.corpus.files import read_parts, read_whole
+from assay.corpus.html import SUFFIXES as PAGE_SUFFIXES
+from assay.corpus.records import clean
+from assay.corpus.steps.lines import Read, document_lines, parquet_lines, read_lines
+from assay.spec.base import sha256_text
 from assay.spec.errors import UserError
 
-Reader = Callable[[], Iterator[Lines | BadDocument]]
+Reader = Callable[[], Iterator[Read]]
 
 
 class NoText(UserError):
@@ -35,6 +36,8 @@ class BareShard:
         read: gives its lines.
         settled: whether `domain` is that of all its records, whatever they say.
         source: of its records that name none.
+        state: a hash of the files' names, sizes and times of change.
+        others: files of the folder that hold no text; with the first shard.
     """
 
     name: str
@@ -44,6 +47,8 @@ class BareShard:
     read: Reader
     settled: bool = False
     source: str = ""
+    state: str = ""
+    others: tuple[OtherFile, ...] = ()
 
 
 def bare_shards(path: Path, source: str = "") -> list[BareShard]:
@@ -57,22 +62,19 @@ def bare_shards(path: Path, source: str = "") -> list[BareShard]:
     """
     if path.is_dir():
         return _folder_shards(path, source)
-    expected = "expected a folder, .txt, .md, .jsonl, .jsonl.gz, .jsonl.zst, .parquet or other text"
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder; {expected}")
-    if not path.is_file():
-        raise UserError(f"{path}: neither a file nor a folder; {expected}")
-    if not path.stat().st_size:
-        raise UserError(f"{path}: the file is empty")
-    if path.name.lower().endswith(RECORD_SUFFIXES):
+    check_file(path)
+    if is_records(path):
         return [_record_shard(path, path.name, path.absolute().parent.name, source)]
-    if path.suffix.lower() in HTML_SUFFIXES:
-        size, pages = path.stat().st_size, partial(_text_documents, path.parent, [path], source)
-        return [BareShard(path.stem, path.stem, path, size, lambda: document_lines(path, pages()))]
-    if path.suffix.lower() in TEXT_SUFFIXES:
-        size = path.stat().st_size
-        return [BareShard(path.stem, path.stem, path, size, lambda: document_lines(path, _parts(path, source)))]
-    raise UserError(f"{path}: unknown extension '{path.suffix}'; {expected}")
+    is_page = path.suffix.lower() in PAGE_SUFFIXES
+    documents = partial(_text_documents, path.parent, [path], source) if is_page else partial(_parts, path, source)
+    size, read = path.stat().st_size, lambda: document_lines(path, documents())
+    return [BareShard(path.stem, path.stem, path, size, read, state=_state([path]))]
+
+
+def _state(paths: Sequence[Path]) -> str:
+    """A hash by which it is seen that files were changed, added or taken away."""
+    found = [(path, path.stat()) for path in paths]
+    return sha256_text("\n".join(f"{clean(path.name)} {stat.st_size} {stat.st_mtime_ns}" for path, stat in found))[:16]
 
 
 def _parts(path: Path, source: str) -> Iterator[tuple[Document | BadDocument, int]]:
@@ -88,23 +90,21 @@ def _parts(path: Path, source: str) -> Iterator[tuple[Document | BadDocument, in
 def _folder_shards(folder: Path, source: str) -> list[BareShard]:
     shards: list[BareShard] = []
     texts: list[Path] = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(parent, name)
-            if name.startswith(".") or not path.is_file() or not path.stat().st_size:
-                continue
-            if name.lower().endswith(RECORD_SUFFIXES):
-                shards.append(_record_shard(path, path.relative_to(folder).as_posix(), folder.absolute().name, source))
-            else:
-                texts.append(path)
+    others: list[OtherFile] = []
+    for path in walk(folder):
+        if isinstance(path, OtherFile):
+            others.append(path)
+        elif is_records(path):
+            shards.append(_record_shard(path, path.relative_to(folder).as_posix(), folder.absolute().name, source))
+        else:
+            texts.append(path)
     if texts:
         name, size = folder.absolute().name, sum(path.stat().st_size for path in texts)
-        shards.append(
-            BareShard(name, name, folder, size, lambda: document_lines(folder, _text_documents(folder, texts, source)))
-        )
+        read = partial(_text_documents, folder, texts, source)
+        shards.append(BareShard(name, name, folder, size, lambda: document_lines(folder, read()), state=_state(texts)))
     if not shards:
-        raise NoText(f"{folder}: no text in it")
+        raise NoText(f"{folder}: no text in it{_named(others)}")
+    shards[0] = replace(shards[0], others=tuple(others))
     names = Counter(shard.name for shard in shards)
     return [
         replace(shard, name=f"{shard.name}-{number}") if names[shard.name] > 1 else shard
@@ -112,13 +112,23 @@ def _folder_shards(folder: Path, source: str) -> list[BareShard]:
     ]
 
 
-def _text_documents(folder: Path, paths: Sequence[Path], source: str) -> Iterator[tuple[Document | BadDocument, int]]:
+def _named(others: Sequence[OtherFile]) -> str:
+    """What a folder has instead of text, for a message."""
+    counts = Counter(each.kind for each in others)
+    first = {each.kind: each.name for each in reversed(others)}
+    said = ", ".join(f"{number} {kind} ({first[kind]}{', …' * (number > 1)})" for kind, number in counts.items())
+    return f"; passed over: {said}" if said else ""
+
+
+def _text_documents(
+    folder: Path, paths: Sequence[Path], source: str
+) -> Iterator[tuple[Document | BadDocument | OtherFile, int]]:
     done = 0
     for path in paths:
+        name = clean(path.relative_to(folder).as_posix())  # which may be no UTF-8
         try:
             done += path.stat().st_size
-            for document in read_whole(path, path.relative_to(folder).as_posix(), source):
-                yield document, done
+            yield read_whole(path, name, source) or OtherFile("empty", name), done
         except BadDocument as bad:
             yield bad, done
 
@@ -126,9 +136,9 @@ def _text_documents(folder: Path, paths: Sequence[Path], source: str) -> Iterato
 def _record_shard(path: Path, name: str, folder: str, source: str) -> BareShard:
     suffix = next(suffix for suffix in RECORD_SUFFIXES if name.lower().endswith(suffix))
     stem = name[: -len(suffix)]
-    read = partial(parquet_lines if suffix == ".parquet" else read_lines, path)
+    read = partial(parquet_lines if suffix == ".parquet" else read_lines, path, name)
     domain = _domain(Path(stem).name) or folder or "text"
-    return BareShard(stem, domain, path, path.stat().st_size, read, source=source)
+    return BareShard(stem, domain, path, path.stat().st_size, read, source=source, state=_state([path]))
 
 
 def _domain(stem: str) -> str:

@@ -1,5 +1,6 @@
 """Bare files as the input of a step."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -7,7 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from assay.corpus.bad import BadDocument
+from assay.corpus.file_kinds import OtherFile
 from assay.corpus.licences.policy import Terms
+from assay.corpus.records import clean
+from assay.corpus.steps.account import Files
 from assay.corpus.steps.bare_batch import BarePiece
 from assay.corpus.steps.bare_files import BareShard
 from assay.corpus.steps.facts import Facts
@@ -18,6 +22,7 @@ from assay.spec.errors import UserError
 
 #: Hashes of domains and ids, uint64, in pieces; iterated several times.
 Keys = Iterable[np.ndarray]
+_NAMED = 5
 
 
 class BareInput:
@@ -32,7 +37,6 @@ class BareInput:
     Attributes:
         shards: the files.
         size: bytes of them all.
-        bad: what was passed over, by kind; complete after `prepare`.
     """
 
     def __init__(
@@ -46,9 +50,25 @@ class BareInput:
     ) -> None:
         self.shards, self._skip_bad, self._earlier, self._terms = shards, skip_bad, earlier, terms or Terms()
         self.size = sum(shard.size for shard in shards)
-        self.bad: dict[str, int] = {}
         self.facts = Surveys(facts)
-        self._damaged: set[str] = set()
+        self._damaged: dict[str, str] = {}  # files and rows by message, since they are met in every pass
+        self._others: dict[str, list[str]] = {}
+
+    @property
+    def bad(self) -> dict[str, int]:
+        """What was passed over, lines and whole files, by what is wrong with them; complete after `prepare`."""
+        counts = Counter(self._damaged.values())
+        for arrays in self.facts:
+            counts.update(Facts.of(arrays).kinds)
+        return dict(counts)
+
+    @property
+    def other_files(self) -> dict[str, Files]:
+        """Files of the input that hold no text, by kind; complete after a pass."""
+        return {
+            kind: Files(files=len(names), names=tuple(clean(name) for name in names[:_NAMED]))
+            for kind, names in sorted(self._others.items())
+        }
 
     @property
     def names(self) -> list[str]:
@@ -57,8 +77,12 @@ class BareInput:
     def pieces(self) -> Iterator[BarePiece]:
         """Batches in order. Raises `BadDocument` where a file is damaged."""
         index, first, before = 0, 0, 0
+        self._others = {}
         for number, shard in enumerate(self.shards):
-            for lines in shard.read():
+            for lines in chain(shard.others, shard.read()):
+                if isinstance(lines, OtherFile):
+                    self._others.setdefault(lines.kind, []).append(lines.name)
+                    continue
                 if isinstance(lines, BadDocument):
                     self._pass_over(lines)
                     continue
@@ -84,9 +108,7 @@ class BareInput:
     def _pass_over(self, bad: BadDocument) -> None:
         if not self._skip_bad:
             raise bad
-        if str(bad) not in self._damaged:
-            self._damaged.add(str(bad))
-            self.bad[bad.kind] = self.bad.get(bad.kind, 0) + 1
+        self._damaged[str(bad)] = bad.kind
 
     def prepare(self, workers: int, progress: Callable[[int], None]) -> None:
         """Find what is to be passed over, before anything counts documents."""
@@ -94,9 +116,6 @@ class BareInput:
             for done in ordered(_look, self.pieces(), workers):
                 progress(done)
             self.check()
-            for arrays in self.facts:
-                for kind, count in Facts.of(arrays).kinds.items():
-                    self.bad[kind] = self.bad.get(kind, 0) + count
 
     @property
     def passes(self) -> int:
@@ -115,7 +134,8 @@ class BareInput:
         keys = _Hashes(self.facts, self._earlier)
         if keys.total == keys.before:
             passed = ", ".join(f"{count} {kind}" for kind, count in sorted(self.bad.items()))
-            raise UserError(f"{self.shards[0].path}: no text in it{f'; passed over: {passed}' if passed else ''}")
+            more = f" and {len(self.shards) - 1} more" if len(self.shards) > 1 else ""
+            raise UserError(f"{self.shards[0].path}{more}: no text in it{f'; passed over: {passed}' if passed else ''}")
         again = repeated(keys)
         if len(again) and not self._skip_bad:
             place, before = (again[0] - keys.before).tolist()
@@ -146,7 +166,7 @@ def _look(piece: BarePiece) -> int:
 
 def _again(places: Sequence[tuple[str, str]]) -> str:
     (here, name), *there = places
-    advice = "give every document an id of its own, or leave one out"
+    advice = "give every document an id of its own, or pass over the second one with --skip-bad"
     if not there:
         return f"{here}: a document with the id '{name}' is in the lab's text already; {advice}"
     return f"{here}: the id '{name}' was given to another document before ({there[0][0]}); {advice}"

@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -55,8 +54,8 @@ def read_manifest(folder: Path) -> BareManifest | None:
 class BareFile:
     """The documents that are kept, in one file of JSON lines."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, source: Path, overwrite: bool) -> None:
+        self._path, self._source, self._overwrite = path, source, overwrite
 
     def open(self, work: Path, shards: Sequence[str]) -> None:  # noqa: ARG002 - all shards in one file
         self._file = (work / "kept").open("wb")
@@ -71,6 +70,7 @@ class BareFile:
         self._file.close()
         written = Path(self._file.name)
         sync(written)
+        check_output(self._source, self._path, folder=False, overwrite=self._overwrite)  # it may be there by now
         written.replace(self._path)
         sync(self._path.absolute().parent)
 
@@ -78,11 +78,11 @@ class BareFile:
 class BareFolder:
     """`kept/` and `removed/` with one file for each of the input, and a manifest."""
 
-    def __init__(self, path: Path, source: Path) -> None:
-        self._path, self._source = path, source
+    def __init__(self, path: Path, source: Path, overwrite: bool) -> None:
+        self._path, self._source, self._overwrite = path, source, overwrite
 
     def open(self, work: Path, shards: Sequence[str]) -> None:
-        self._folder = work / "out"
+        self._folder, self._replaced = work / "out", work / "replaced"
         self._files: list[tuple[Path, Path]] = []
         for shard in shards:
             both = [self._folder / side / f"{shard}.jsonl.zst" for side in ("kept", "removed")]
@@ -120,8 +120,9 @@ class BareFolder:
         text = manifest.model_dump_json(indent=2, by_alias=True) + "\n"
         (self._folder / MANIFEST).write_text(text, encoding="utf-8")
         sync_tree(self._folder)
-        if self._path.exists():  # empty, or an earlier result: `check_output` made sure
-            shutil.rmtree(self._path)
+        check_output(self._source, self._path, folder=True, overwrite=self._overwrite)  # it may be there by now
+        if self._path.exists():  # empty, or an earlier result, which must not be seen half deleted
+            self._path.rename(self._replaced)
         self._folder.rename(self._path)
         sync(self._path.absolute().parent)
 
@@ -168,18 +169,25 @@ def packed(lines: bytes, name: str) -> bytes:
     """Lines compressed as the end of a name says; such pieces one after the other are a whole file."""
     if not lines:
         return b""
+    name = name.lower()
     if name.endswith(".gz"):
         return gzip.compress(lines, 6, mtime=0)
     return zstandard.ZstdCompressor(write_content_size=True).compress(lines) if name.endswith(".zst") else lines
 
 
-def check_output(source: Path, path: Path, folder: bool) -> None:
-    """Raise `UserError` if a result may not be written there: over the input, or over what no step wrote."""
+def check_output(source: Path, path: Path, *, folder: bool, overwrite: bool) -> None:
+    """Raise `UserError` if a result may not be written there: over the input, or over what is not to be replaced."""
     if path.exists() and path.samefile(source):
         raise UserError(f"{path}: this is the input too; choose another name for what comes out")
     if source.is_dir() and source.resolve() in path.resolve().parents:
         raise UserError(f"{path}: this is inside the input, {source}; choose a place outside of it")
-    if folder and path.exists() and (not path.is_dir() or (any(path.iterdir()) and read_manifest(path) is None)):
-        raise UserError(f"{path} exists and no step wrote it; choose a new folder")
+    if path.resolve() in source.resolve().parents:
+        raise UserError(f"{path}: the input, {source}, is inside it; choose another name for what comes out")
     if not folder and path.is_dir():
         raise UserError(f"{path} is a folder; choose another name for the file")
+    if not os.path.lexists(path) or (folder and path.is_dir() and not any(path.iterdir())):
+        return
+    if folder and read_manifest(path) is None:
+        raise UserError(f"{path} exists and no step wrote it; choose a new folder")
+    if not overwrite:
+        raise UserError(f"{path} exists; choose another name for what comes out, or replace it with --overwrite")

@@ -70,9 +70,11 @@ class Clean:
         return {**found, "codes": codes, **measure(self.filters, batch.texts, switches)}
 
     def decide(self, number: int, surveys: Iterable[Survey], plan: Plan | None, work: Path) -> Plan:
-        if number == 0 and self._learns_edits:
-            return self._decide_edits(surveys)
-        return self._decide_rules(surveys, plan or Plan(), work)
+        first = number == 0 and self._learns_edits
+        decided = self._decide_edits(surveys) if first else self._decide_rules(surveys, plan or Plan(), work)
+        if number == 0:
+            _check_domains(self.settings, decided.domains)
+        return decided
 
     def _decide_edits(self, surveys: Iterable[Survey]) -> Plan:
         """Edits are off where they would take away too much of a domain that is large enough to learn from."""
@@ -222,3 +224,12 @@ def _check_thresholds(settings: Cleaning, filters: Sequence[Filter]) -> None:
             )
         if name in edits and value is not None:
             raise UserError(f"threshold '{key}': '{name}' changes texts and has no threshold; it can only be off")
+
+
+def _check_domains(settings: Cleaning, domains: Sequence[str]) -> None:
+    """Raise `UserError` for a threshold by hand of a domain that there is not."""
+    for key in settings.thresholds:
+        domain, colon, _ = key.rpartition(":")
+        if colon and domain not in domains:
+            there = ", ".join(sorted(domains))
+            raise UserError(f"threshold '{key}': no document is of a domain '{domain}'; there are: {there}")

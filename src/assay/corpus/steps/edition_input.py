@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.corpus.editions.edition import OpenEdition
+from assay.corpus.steps.account import Files
 from assay.corpus.texts import Texts
 from assay.spec.errors import UserError
 
@@ -94,6 +95,7 @@ class EditionInput:
     def __init__(self, edition: OpenEdition) -> None:
         self.edition = edition
         self.bad: dict[str, int] = {}
+        self.other_files: dict[str, Files] = {}
         self._paths = [edition.shard(shard.name) for shard in edition.manifest.shards]
         self.size = sum(path.stat().st_size for path in self._paths)
 

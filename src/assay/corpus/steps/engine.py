@@ -6,14 +6,14 @@ order of documents, and all that comes out, are the same for any number of worke
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from assay.corpus.steps.account import Account
+from assay.corpus.steps.account import Account, Files
 from assay.corpus.steps.pool import ordered
 from assay.corpus.steps.step import Batch, Judged, Step
 from assay.corpus.steps.surveys import Surveys
@@ -63,7 +63,14 @@ class Input(Protocol):
     """
 
     size: int
-    bad: dict[str, int]
+
+    @property
+    def bad(self) -> dict[str, int]: ...
+
+    @property
+    def other_files(self) -> Mapping[str, Files]:
+        """Files without text, by kind."""
+        ...
 
     @property
     def passes(self) -> int: ...
@@ -171,7 +178,7 @@ def run_step(
         passes.at(done)
     if not step.rounds:
         source.check()
-    account = total.account(step.name, source.bad, time.monotonic() - wall, cpu_seconds() - cpu)
+    account = total.account(step.name, source.bad, source.other_files, time.monotonic() - wall, cpu_seconds() - cpu)
     report = step.report(plan)
     output.publish(Story(step.name, step.parameters(), account, report))
     return account.model_copy(update={"report": report})

@@ -12,6 +12,7 @@ import orjson
 from assay.corpus.bad import LARGEST_DOCUMENT, BadDocument, check_size
 from assay.corpus.chunks import read_chunks
 from assay.corpus.documents import Document
+from assay.corpus.file_kinds import OtherFile
 from assay.corpus.records import parquet_rows
 
 BATCH_BYTES = 8 << 20
@@ -26,6 +27,7 @@ class Lines:
 
     Attributes:
         path: the file, or the folder.
+        name: what records without an id are named after.
         raw: the lines; the last one ends like the others.
         unit: what a line is in the file: `line`, `row` or `file`.
         number: of the first of them in the file, from 1.
@@ -34,16 +36,12 @@ class Lines:
     """
 
     path: Path
+    name: str
     raw: bytes
     unit: str = "line"
     number: int = 1
     offset: int = 0
     position: int = 0
-
-    @property
-    def name(self) -> str:
-        """What records without an id are named after."""
-        return str(self.path).removeprefix("hf:") if str(self.path).startswith("hf:") else self.path.name
 
     @cached_property
     def _ends(self) -> np.ndarray:
@@ -74,10 +72,15 @@ class Lines:
         return str(self.path) if self.unit == "file" else f"{self.path}, {self.unit} {number}"
 
 
-def read_lines(path: Path) -> Iterator[Lines | BadDocument]:
+#: What a file holds, or a folder: documents, what is wrong with some, and files without any.
+Read = Lines | BadDocument | OtherFile
+
+
+def read_lines(path: Path, name: str) -> Iterator[Read]:
     """A `.jsonl`, `.jsonl.gz` or `.jsonl.zst` file in batches of about `BATCH_BYTES`.
 
-    A line longer than `LONGEST_LINE` and a damaged rest of the file come as what is wrong with them.
+    `name` is what records without an id are named after. A line longer than `LONGEST_LINE` and a damaged rest of the
+    file come as what is wrong with them.
     """
     held: list[bytes] = []  # the beginning of the next batch; no line ends in it
     waiting = 0
@@ -88,7 +91,7 @@ def read_lines(path: Path) -> Iterator[Lines | BadDocument]:
     def batch(last: bytes) -> Lines:
         nonlocal held, waiting, number, offset
         raw = b"".join((*held, last))
-        found = Lines(path, raw, "line", number, offset, position)
+        found = Lines(path, name, raw, "line", number, offset, position)
         held, waiting = [], 0
         number, offset = number + found.line_ends, offset + len(raw)
         return found
@@ -144,39 +147,41 @@ def _refusal(where: str, size: int) -> BadDocument:
     raise AssertionError(size)
 
 
-def parquet_lines(path: Path) -> Iterator[Lines | BadDocument]:
+def parquet_lines(path: Path, name: str) -> Iterator[Read]:
     """A Parquet file as JSON lines with all its columns."""
     total = path.stat().st_size
-    return encode(path, "row", ((row, int(share * total)) for row, share in parquet_rows(path)))
+    return encode(path, name, "row", ((row, int(share * total)) for row, share in parquet_rows(path)))
 
 
-def document_lines(
-    path: Path, documents: Iterable[tuple[Document | BadDocument, int]]
-) -> Iterator[Lines | BadDocument]:
+def document_lines(path: Path, documents: Iterable[tuple[Document | BadDocument | OtherFile, int]]) -> Iterator[Read]:
     """Documents as JSON lines with their provenance. Each comes with how many bytes of `path` have been read."""
-    return encode(path, "file", ((d if isinstance(d, BadDocument) else vars(d), position) for d, position in documents))
+    rows = ((vars(found) if isinstance(found, Document) else found, position) for found, position in documents)
+    return encode(path, path.name, "file", rows)
 
 
 def encode(
-    path: Path, unit: str, rows: Iterable[tuple[dict[str, Any] | BadDocument, int]]
-) -> Iterator[Lines | BadDocument]:
-    """Records, each with the position in the file, as JSON lines."""
+    path: Path, name: str, unit: str, rows: Iterable[tuple[dict[str, Any] | BadDocument | OtherFile, int]]
+) -> Iterator[Read]:
+    """Records, each with the position in the file, as JSON lines; for `name` and `unit` see `Lines`."""
     lines: list[bytes] = []
     held, number, position = 0, 1, 0
     for row, position in _caught(rows):
-        if isinstance(row, BadDocument):
+        if isinstance(row, BadDocument | OtherFile):
+            if lines:
+                yield Lines(path, name, b"".join(lines), unit, number, 0, position)
+            number, held, lines = number + len(lines) + 1, 0, []  # it is a row of the file too
             yield row
             continue
         lines.append(orjson.dumps(row, default=_plain, option=orjson.OPT_APPEND_NEWLINE))
         held += len(lines[-1])
         if held >= BATCH_BYTES:
-            yield Lines(path, b"".join(lines), unit, number, 0, position)
+            yield Lines(path, name, b"".join(lines), unit, number, 0, position)
             number, held, lines = number + len(lines), 0, []
     if lines:
-        yield Lines(path, b"".join(lines), unit, number, 0, position)
+        yield Lines(path, name, b"".join(lines), unit, number, 0, position)
 
 
-def _caught(rows: Iterable[tuple[dict[str, Any] | BadDocument, int]]) -> Iterator[tuple[Any, int]]:
+def _caught(rows: Iterable[tuple[dict[str, Any] | BadDocument | OtherFile, int]]) -> Iterator[tuple[Any, int]]:
     """The rows, and what is wrong with the rest of them if anything is."""
     try:
         yield from rows

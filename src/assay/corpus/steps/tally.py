@@ -1,11 +1,12 @@
 """Counts of what happened to the documents of a batch, which add up to a step's account."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from assay.corpus.steps.account import Account, Amount, Flow
+from assay.corpus.steps.account import Account, Amount, Files, Flow
 from assay.corpus.steps.step import Judged
 
 
@@ -28,7 +29,9 @@ class Tally:
             for key, count in counts.items():  # not `update`, which would lose nothing, nor `+`, which drops zeros
                 mine[key] += count
 
-    def account(self, step: str, bad: dict[str, int], seconds: float, cpu_seconds: float) -> Account:
+    def account(
+        self, step: str, bad: dict[str, int], other_files: Mapping[str, Files], seconds: float, cpu_seconds: float
+    ) -> Account:
         """All of it as what a step did."""
         domains = {
             name: Flow.model_validate(
@@ -49,6 +52,7 @@ class Tally:
                 "changed": _amounts(self.changed, self.changed_bytes),
                 "domains": domains,
                 "bad": dict(sorted(bad.items())),
+                "other_files": other_files,
                 "seconds": round(seconds, 3),
                 "cpu_seconds": round(cpu_seconds, 3),
             }

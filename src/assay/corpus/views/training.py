@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from assay.corpus.documents import id_group
 from assay.corpus.manifest import open_corpus
+from assay.corpus.steps.account import Files
 from assay.corpus.texts import Texts
 from assay.corpus.tokenizers.base import token_type
 from assay.corpus.tokenizers.kinds import load_tokenizer
@@ -156,6 +157,7 @@ class TrainingText:
         self._ends = np.cumsum(documents.sizes[kept])
         self.size = int(self._ends[-1]) if len(self._ends) else 0
         self.bad: dict[str, int] = {}
+        self.other_files: dict[str, Files] = {}
 
     def prepare(self, workers: int, progress: Callable[[int], None]) -> None:
         """Nothing: a corpus holds no bad documents."""

@@ -24,7 +24,11 @@ def add(
     `text`; `id`, `source`, `licence` and `retrieved` are used where there are such, and all other fields are kept.
     Of web pages the main text is taken.
 
-    Memory does not grow with the input. When it was stopped or killed, the same command goes on where it was.
+    Of a folder, source code and other plain text is taken too, a document a file. What holds no text that can be read,
+    such as .pdf, .csv, .json and empty files, is left out, counted and named.
+
+    Memory does not grow with the input. When it was stopped or killed, the same command goes on where it was. Files
+    that were added before and have not changed are not added again.
 
     Examples:
 
@@ -56,6 +60,9 @@ def add(
         account, edition = take_in(folder, intake, workers=workers, progress=progress)
     if json:
         print_json({**account.model_dump(by_alias=True), "edition": edition})
+        return
+    if not account.into.documents:
+        print(f"Nothing to do: this text was added before, as edition {edition}, and its files have not changed since.")
         return
     print_account(account)
     print(f"Edition {edition} is the newest one. Next: `assay corpus clean`, `assay corpus dedup`.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from assay.interfaces.cli.corpus_step import run_asked
-from assay.interfaces.cli.shared import Json, Words, Workers, print_json, size
+from assay.interfaces.cli.shared import Json, Overwrite, Words, Workers, print_json, size
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def clean(
     skip_bad: Annotated[
         bool, Parameter(negative="", help="Pass over records that cannot be read, and count them.")
     ] = False,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Remove poor documents and lines: from a lab's newest edition, which makes a new one, or from IN to OUT.
@@ -65,7 +66,7 @@ def clean(
     from assay.corpus.steps.clean import Clean
 
     step = Clean(_settings(filters, thresholds == "learned", most_removed, threshold or [], option or []))
-    account, place = run_asked(step, words, workers=workers, skip_bad=skip_bad, quiet=json)
+    account, place = run_asked(step, words, workers=workers, skip_bad=skip_bad, overwrite=overwrite, quiet=json)
     if json:
         print_json({**account.model_dump(by_alias=True), **place})
         return

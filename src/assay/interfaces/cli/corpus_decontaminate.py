@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, Words, Workers, count, find_lab, print_json, size
+from assay.interfaces.cli.shared import Json, Overwrite, Words, Workers, count, find_lab, print_json, size
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def decontaminate(
     skip_bad: Annotated[
         bool, Parameter(negative="", help="Pass over records that cannot be read, and count them.")
     ] = False,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Take out text that evaluations hold: of a lab's newest edition, which makes a new one, or of IN, written to OUT.
@@ -67,7 +68,9 @@ def decontaminate(
         step = Decontaminate(read_evaluations(files), n=ngram, common=common, remove=remove)
         with corpus_progress(quiet=json) as progress:
             source, target = map(Path, words)
-            account = run_bare(step, source, target, workers=workers, skip_bad=skip_bad, progress=progress)
+            account = run_bare(
+                step, source, target, workers=workers, skip_bad=skip_bad, overwrite=overwrite, progress=progress
+            )
         place: dict[str, Any] = {"output": str(target)}
     elif len(words) < 2:
         from assay.campaign.lab import Lab
@@ -96,9 +99,11 @@ def decontaminate(
 
 def _show(account: "Account") -> None:
     from assay.corpus.decontamination.ngrams import LEAST_WORDS
+    from assay.interfaces.cli.corpus_account import print_passed_over
 
     into, out, report = account.into, account.out, account.report
     print(f"{count(into.documents, 'document')} ({size(into.bytes)}) in, {out.documents} ({size(out.bytes)}) out")
+    print_passed_over(account)
     evaluations = report["evaluations"]
     domains = sorted({domain for found in evaluations.values() for domain in found["domains"]})
     width = max(map(len, evaluations), default=0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from assay.interfaces.cli.corpus_step import run_asked
-from assay.interfaces.cli.shared import Json, Words, Workers, count, print_json
+from assay.interfaces.cli.shared import Json, Overwrite, Words, Workers, count, print_json
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def dedup(
     skip_bad: Annotated[
         bool, Parameter(negative="", help="Pass over records that cannot be read, and count them.")
     ] = False,
+    overwrite: Overwrite = False,
     svg: Annotated[Path | None, Parameter(help="minhash: file for a picture of the S-curve.")] = None,
     json: Json = False,
 ) -> None:
@@ -63,7 +64,7 @@ def dedup(
     if svg and method and "minhash" not in method:
         raise UserError("--svg draws the S-curve of minhash, which --method leaves out; leave one of them away")
     step = _step(method or ["minhash"], settings, tuple(against or ()))
-    account, place = run_asked(step, words, workers=workers, skip_bad=skip_bad, quiet=json)
+    account, place = run_asked(step, words, workers=workers, skip_bad=skip_bad, overwrite=overwrite, quiet=json)
     if svg:
         _draw(account.report, svg)
         place["picture"] = str(svg)

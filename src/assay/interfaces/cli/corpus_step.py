@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def run_asked(
-    step: "Step", words: tuple[str, ...], *, workers: int, skip_bad: bool, quiet: bool
+    step: "Step", words: tuple[str, ...], *, workers: int, skip_bad: bool, overwrite: bool, quiet: bool
 ) -> "tuple[Account, dict[str, Any]]":
     """Run a step on what `[LAB]` or `IN OUT` names; what it did, and where that lies.
 
@@ -26,7 +26,9 @@ def run_asked(
     with corpus_progress(quiet=quiet) as progress:
         if len(words) == 2:
             source, target = map(Path, words)
-            account = run_bare(step, source, target, workers=workers, skip_bad=skip_bad, progress=progress)
+            account = run_bare(
+                step, source, target, workers=workers, skip_bad=skip_bad, overwrite=overwrite, progress=progress
+            )
             return account, {"output": str(target)}
         if len(words) < 2:
             lab = find_lab(Path(words[0]) if words else None)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, LabArgument, count, open_lab, print_json
+from assay.interfaces.cli.shared import Json, LabArgument, count, open_lab, print_json, size
 
 
 def gc(
@@ -29,4 +29,4 @@ def gc(
         print_json(freed)
         return
     verb = "Would free" if dry_run else "Freed"
-    print(f"{verb} {freed['bytes'] / 1e6:.1f} MB: checkpoints of {count(freed['runs'], 'run')}. {freed['kept']} kept.")
+    print(f"{verb} {size(freed['bytes'])}: checkpoints of {count(freed['runs'], 'run')}. {freed['kept']} kept.")

@@ -176,7 +176,8 @@ def main() -> None:
         print("Try `assay --help`, or `assay COMMAND --help` for examples.", file=sys.stderr)
         sys.exit(2)
     except UserError as error:
-        print(f"assay: {error}", file=sys.stderr)
+        said = str(error).replace("\n", "\\n")  # of the name of a file
+        print(f"assay: {said}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from assay.interfaces.report.wording import size
+
 if TYPE_CHECKING:
     from assay.campaign.calibrate import Tick
 
@@ -25,8 +27,7 @@ def corpus_progress(quiet: bool) -> Generator[CorpusProgress | None]:
             now = time.monotonic()
             if now - last[0][0] > 5 or message != last[0][1]:
                 last[0] = (now, message)
-                of = f" of {total / 1e6:.1f}" if total else ""
-                print(f"{message}: {done / 1e6:.1f}{of} MB", file=sys.stderr)
+                print(f"{message}: {size(done)}{f' of {size(total)}' if total else ''}", file=sys.stderr)
 
         yield plain
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, validators
 
+from assay.interfaces.report.wording import size as size
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ LabArgument = Annotated[Path | None, Parameter(help="Folder of the lab; found fr
 #: `[LAB] NAME…`, which the command's docstring explains and `split_words` reads.
 Words = Annotated[str, Parameter(show=False)]
 Workers = Annotated[int, Parameter(help="Processes.", validator=validators.Number(gte=1))]
+Overwrite = Annotated[bool, Parameter(negative="", help="Replace OUT if it is there already and a step wrote it.")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print machine-readable facts.")]
 
 
@@ -85,11 +87,6 @@ def print_json(facts: Any) -> None:
 def count(number: int, one: str, many: str = "") -> str:
     """`1 run`, `2 runs`."""
     return f"{number} {one if number == 1 else many or one + 's'}"
-
-
-def size(number: int) -> str:
-    """Bytes as people say them."""
-    return f"{number / 1e6:.2f} MB" if number >= 1e6 else f"{number / 1e3:.1f} kB"
 
 
 def duration(seconds: float | None) -> str:
