@@ -9,17 +9,19 @@ import pytest
 
 from assay.campaign.facts import facts
 from assay.campaign.lab import Lab
+from assay.campaign.plan import plan
 from assay.campaign.status import status_of
 from assay.corpus import repetition
 from assay.corpus.manifest import open_corpus
 from assay.corpus.steps.step import Batch, Judged, Step
 from assay.corpus.views import selection, view
 from assay.interfaces.report.wording import data_cost
+from assay.spec.budget import Budget
 from assay.spec.errors import UserError
 from assay.spec.packing import pack_key
 from assay.spec.recipe import Data, Recipe
 from assay.spec.run import Run, RunOrder, Seed
-from assay.spec.scale import Scale
+from assay.spec.scale import Scale, shape_at
 from tests.campaign import helpers
 from tests.campaign.conftest import MakeLab
 from tests.campaign.helpers import of_kind, proposal, session, simulate, simulated
@@ -85,10 +87,62 @@ def test_a_promoted_selection_comes_with_what_it_cost(lab: MakeLab) -> None:
     found = facts(made)
     assert found["proposals"][0]["data_cost"] == found["generations"][1]["data_cost"] == told
     assert f"{cost['removed']['documents']} documents less" in data_cost(told)
-    epochs = found["proposals"][0]["epochs"]
-    assert {scale: max(domains.values()) for scale, domains in epochs.items()} == pytest.approx(told["epochs"])
+    for scale in LADDER:
+        tokens = shape_at(made.config.start, scale, made.corpus().vocab).tokens
+        assert told["epochs"][scale.name] == pytest.approx(
+            dict.fromkeys(("prose", "verse"), tokens / cost["left"]["tokens"]), rel=1e-4
+        )
     assert status_of(made.folder)["data_work"] == {"selections": 1, "core_seconds": selected["seconds"]}
     assert made.campaign().core_seconds >= selected["seconds"] > 0
+
+
+def test_what_is_queued_is_reckoned_before_it_is_spent(lab: MakeLab) -> None:
+    search = SEARCH | {"data.mixture": {"low": 0.0, "high": 1.0}, "data.mixture_rule": ["size", "unimax"]}
+    made = lab(researchers={"use": ["known"]}, search=search, execution={"in_flight": 1})
+    for change in ({"data.filters": "gopher"}, {"data.mixture": {"prose": 3, "verse": 1}}, {"data.batch": 2}):
+        made.store.post("propose", proposal(change, kind="mixed"))
+    data = plan(made, Budget.read("40runs"))["data"]
+    filtered, mixed = data["queued"]  # and no batch
+    assert (filtered["id"], filtered["basis"], filtered["epochs"]) == ("q1", "assumed", None)
+    assert data["seconds_queued"] == filtered["seconds"] > 0 == mixed["seconds"]
+    for scale in LADDER:
+        tokens = shape_at(made.config.start, scale, made.corpus().vocab).tokens
+        expected = {
+            name: share * tokens / made.corpus().domains[name].train.tokens
+            for name, share in (("prose", 0.75), ("verse", 0.25))
+        }
+        assert mixed["epochs"][scale.name] == pytest.approx(expected, rel=1e-3)
+    assert {key for each in data["options"] for key in each["change"]} == {
+        "data.filters", "data.dedup", "data.mixture_rule",
+    }  # fmt: skip
+    assert of_kind(made, "selection") == []  # nothing was made
+    simulate(made, "12runs")
+    [option] = [
+        each for each in plan(made, Budget.read("40runs"))["data"]["options"] if "gopher" in str(each["change"])
+    ]
+    assert (option["seconds"], option["basis"]) == (0.0, "made")
+    assert set(option["epochs"]) == {"one", "two", "three"}
+
+
+def test_a_promoted_mixture_says_how_often_it_reads_each_domain(lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(helpers.EFFECTS, ("data.epoch_limit", 2.0), 5.0)
+    search = {"data.mixture": {"low": 0.0, "high": 1.0}, "data.epoch_limit": [0.0, 2.0]}
+    made = lab(researchers={"use": ["known"]}, search=SEARCH | search, execution={"in_flight": 1})
+    change = {"data.mixture": {"prose": 3, "verse": 1}, "data.epoch_limit": 2.0}
+    made.store.post("propose", proposal(change, kind="mixture"))
+    simulate(made, "40runs")
+    told = of_kind(made, "promotion")[0]["certificate"]["data_cost"]
+    assert (told["cpu_seconds"], told["removed"]["documents"], told["view"]) == (0, 0, made.config.corpus.id)
+    domains = made.corpus().domains
+    assert told["left"]["bytes"] == sum(domain.train.bytes for domain in domains.values())
+    for scale in LADDER:
+        tokens = shape_at(made.config.start, scale, made.corpus().vocab).tokens
+        expected = 0.75 * tokens / domains["prose"].train.tokens
+        assert told["epochs"][scale.name]["prose"] == pytest.approx(expected, rel=1e-3)
+    assert Lab(made.folder).campaign(check=True).generations[1].certificate is not None
+    row = facts(made)["proposals"][0]
+    assert row["data_cost"] == told
+    assert data_cost(told).startswith("no text taken away; times a run reads it: one: prose ")
 
 
 def test_runs_train_on_the_view_and_are_known_by_recipe_and_corpus(lab: MakeLab) -> None:

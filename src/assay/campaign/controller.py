@@ -27,6 +27,7 @@ from assay.campaign.selections import SELECTED, in_a_line, select
 from assay.campaign.spending import Purse, check_enough, check_limits, core_usd, remaining
 from assay.campaign.vault import ASKED, SealedVault, Vault
 from assay.campaign.watch import Snapshot, Watcher
+from assay.corpus.manifest import whole
 from assay.corpus.repetition import check_left
 from assay.researchers.admissible import admissible
 from assay.researchers.create import check, create
@@ -212,6 +213,7 @@ class Controller:
             "command": self.command,
             "rules": RULES,
             "vault": self.lab.vault(),
+            "text": whole(self.manifest).model_dump(mode="json"),
             "confinement": {"mechanism": self.lab.confinement.mechanism, "reason": self.lab.confinement.reason},
         }
         before = set(self.campaign.every_verdict)

@@ -11,8 +11,7 @@ from assay.campaign.error_budget import error_budget, placebo_facts
 from assay.campaign.history import Campaign
 from assay.campaign.lab import Lab
 from assay.campaign.summary import calibration, domain_effects, smallest_effects, totals
-from assay.corpus.mixtures.apply import readings
-from assay.spec.recipe import difference, redraws
+from assay.spec.recipe import difference
 from assay.spec.scale import Scale, Shape, shape_at
 from assay.spec.verdict import Certificate, Evidence, Generation, Size, Verdict
 
@@ -146,10 +145,7 @@ def facts(lab: Lab) -> dict[str, Any]:
     licences = _licences(lab)
     by_hash = {row["hash"]: row for row in rows}
     generations = [_generation(campaign, g) for g in campaign.generations]
-    proposals = [
-        _proposal(campaign, number, by_hash) | {"epochs": _epochs(campaign, number, manifest.train_tokens())}
-        for number in campaign.registered
-    ]
+    proposals = [_proposal(campaign, number, by_hash) for number in campaign.registered]
     return {
         "lab": {
             "name": lab.config.name,
@@ -270,22 +266,6 @@ def _proposal(campaign: Campaign, number: int, runs: dict[str, dict[str, Any]]) 
     shown = [evidence_facts(e) for e in verdict.evidence] if verdict else []
     return proposal_row(campaign, number) | {
         "evidence": [e | {"domains_percent": domain_effects(e["pairs"], runs)} for e in shown]
-    }
-
-
-def _epochs(campaign: Campaign, number: int, tokens: dict[str, int]) -> dict[str, dict[str, float]] | None:
-    """How often a candidate's runs read each domain, by scale; None where its change does not touch that."""
-    registered = campaign.registered[number]
-    if not redraws(registered.proposal.change):
-        return None
-    recipe, cost = campaign.recipes[registered.candidate], campaign.data_cost(registered.candidate)
-    left = cost.tokens if cost else tokens
-    return {
-        scale.name: {
-            name: read.epochs
-            for name, read in readings(recipe.data, left, shape_at(recipe, scale, campaign.vocab).tokens).items()
-        }
-        for scale in campaign.config.ladder
     }
 
 

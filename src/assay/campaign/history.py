@@ -4,6 +4,7 @@ The controller appends entries and feeds each to this fold at once; a restart fe
 decisions are recomputed from registrations and results, reading history also checks it.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assay.campaign import audit, retune
@@ -23,7 +24,7 @@ from assay.spec.proposal import PLACEBO, Prediction, Proposal, Registered
 from assay.spec.protocols import Trial
 from assay.spec.recipe import Recipe, changed, redraws
 from assay.spec.run import Outcome, Run, Seed
-from assay.spec.scale import shape_at
+from assay.spec.scale import Scale, shape_at
 from assay.spec.verdict import AuditStep, Decision, Generation, VaultAnswer, Verdict
 from assay.store.ledger import Entry
 
@@ -90,6 +91,8 @@ class Campaign:
         self.flops_spent = 0.0
         self.core_seconds = 0.0
         self.selections: dict[str, Selected] = {}
+        self.whole: DataCost | None = None
+        """Of the corpus as it is; None in sessions that did not say it yet."""
         self.refusals: list[dict[str, Any]] = []
         self.last_time = ""
 
@@ -191,6 +194,7 @@ class Campaign:
         self.trainer = body["trainer"]
         self._reckon_with_calibration()
         self.decider.vault = bool(body.get("vault"))
+        self.whole = DataCost.parse(body["text"], "the ledger") if "text" in body else None
         self.session, self.session_time, self.session_open = body, time, True
         self.runs_in_session, self.flops_in_session, self.core_seconds_in_session = set(), 0.0, 0.0
 
@@ -309,16 +313,14 @@ class Campaign:
         self.core_seconds += selected.seconds
 
     def data_cost(self, recipe: str) -> DataCost | None:
-        """What the text that a recipe selects cost, with how often runs repeat it; None where it trains on all."""
+        """What the text of a recipe cost, with how often runs read it; None where it takes all of it as it comes."""
         data = self.recipes[recipe].data
         known = self.selections.get(data.selection())
-        if known is None or known.cost is None:
+        cost = known.cost if known else self.whole if data.mixes() and not data.selection() else None
+        if cost is None:
             return None
-        epochs: dict[str, float] = {}
-        for scale in self.config.ladder:
-            tokens = shape_at(self.recipes[recipe], scale, self.vocab).tokens
-            epochs[scale.name] = max(read.epochs for read in readings(data, known.cost.tokens, tokens).values())
-        return known.cost.model_copy(update={"epochs": epochs})
+        epochs = epochs_of(self.recipes[recipe], cost.tokens, self.config.ladder, self.vocab)
+        return cost.model_copy(update={"epochs": epochs})
 
     def cancel(self, number: int, reason: str) -> list[Need]:
         test = self.decider.test(number)
@@ -447,6 +449,23 @@ class Campaign:
             for key, outcome in self.outcomes.items()
             if key.recipe == recipe and key.scale == scale and outcome.status == "finished"
         }
+
+
+def epochs_of(
+    recipe: Recipe, tokens: Mapping[str, int], ladder: Sequence[Scale], vocab: int
+) -> dict[str, dict[str, float]]:
+    """How often runs read each domain, by scale.
+
+    Args:
+        tokens: training tokens of each domain that there are.
+    """
+    return {
+        scale.name: {
+            name: round(read.epochs, 6)
+            for name, read in readings(recipe.data, tokens, shape_at(recipe, scale, vocab).tokens).items()
+        }
+        for scale in ladder
+    }
 
 
 def read_campaign(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from assay.campaign.data_plan import data_ahead
 from assay.campaign.decide import Key
 from assay.campaign.estimates import pairs_for
 from assay.campaign.lab import Lab
@@ -78,6 +79,7 @@ def plan(lab: Lab, budget: Budget) -> dict[str, Any]:
         "threshold": threshold,
         "detectable_percent": {k: (v if v != float("inf") else None) for k, v in detect.items()},
         "researchers": list(config.researchers.use),
+        "data": data_ahead(lab, campaign),
         "train_tokens": sum(manifest.train_tokens().values()),
     }
 

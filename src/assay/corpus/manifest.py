@@ -8,6 +8,7 @@ from pydantic import Field
 from assay.corpus.repetition import MOST_EPOCHS
 from assay.corpus.tokenizers.base import token_type
 from assay.spec.base import Frozen
+from assay.spec.data_cost import Amounts, DataCost
 from assay.spec.errors import UserError
 
 #: In the folder of a corpus that holds no tokens any more: one sentence that says why.
@@ -100,3 +101,21 @@ def check_size(manifest: Manifest, tokens_needed: int) -> None:
             f"{-(-tokens_needed // MOST_EPOCHS) - available:,} tokens, or give a ladder with fewer FLOPs "
             f"(assay init --ladder)"
         )
+
+
+def amounts(manifest: Manifest) -> Amounts:
+    """How much there is to train on."""
+    sides = [domain.train for domain in manifest.domains.values()]
+    return Amounts(
+        documents=sum(side.documents for side in sides),
+        bytes=sum(side.bytes for side in sides),
+        tokens=sum(side.tokens for side in sides),
+    )
+
+
+def whole(manifest: Manifest) -> DataCost:
+    """The data cost of training on all of a corpus."""
+    return DataCost(
+        view=manifest.id, content="", cpu_seconds=0.0, removed=Amounts(), left=amounts(manifest),
+        tokens=manifest.train_tokens(),
+    )  # fmt: skip

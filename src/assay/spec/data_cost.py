@@ -1,4 +1,4 @@
-"""What a selection of training text cost and took away."""
+"""What choosing training text cost and took away."""
 
 from pydantic import Field
 
@@ -14,17 +14,20 @@ class Amounts(Frozen):
 
 
 class DataCost(Frozen):
-    """Of the view of a corpus that a recipe's `data.filters`, `data.dedup` … select."""
+    """Of what a recipe trains on: the view that `data.filters`, `data.dedup` … select, mixed as it says.
 
-    view: str = Field(description="content hash of corpus and steps")
+    Mixing takes nothing away; its cost is that some text is read more often.
+    """
+
+    view: str = Field(description="content hash of corpus and steps; without steps the corpus' id")
     content: str = Field(description="hash of the texts that are left; '': those of the corpus, since nothing went")
     cpu_seconds: float = Field(description="of all processes, to make the view from the corpus")
     removed: Amounts = Field(description="what is less than in the corpus")
     left: Amounts = Field(description="what is to train on")
     rules: dict[str, int] = Field(default={}, description="documents removed, by rule")
     tokens: dict[str, int] = Field(default={}, description="training tokens that are left of each domain")
-    epochs: dict[str, float] = Field(
-        default={}, description="by scale, how often a run reads the domain that it repeats most"
+    epochs: dict[str, dict[str, float]] = Field(
+        default={}, description="by scale, how often a run reads what is left of each domain"
     )
 
 

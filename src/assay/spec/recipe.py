@@ -304,6 +304,10 @@ class Data(Frozen):
             found |= {"quality_model": self.quality_model, "quality_share": self.quality_share}
         return canonical_json(found) if found else ""
 
+    def mixes(self) -> bool:
+        """Whether domains are drawn otherwise than in proportion to their tokens."""
+        return self.mixture_rule != "size" or self.reweight > 0 or bool(self.by_domain())
+
     def by_domain(self) -> dict[str, dict[str, float]]:
         """What is given by domain, by dotted key."""
         given = {

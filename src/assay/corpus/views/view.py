@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.corpus.build import LEAST_TRAIN_BYTES, SHARD_BYTES, Progress
-from assay.corpus.manifest import Domain, Manifest, TrainText, open_corpus
+from assay.corpus.manifest import Domain, Manifest, TrainText, amounts, open_corpus
 from assay.corpus.shards import Shards
 from assay.corpus.steps.engine import run_step
 from assay.corpus.steps.step import Step
@@ -38,10 +38,10 @@ _COST = "cost.json"
 
 def view_id(corpus: Path, steps: Sequence[Step]) -> str:
     """Content hash of a view."""
-    return _keys(corpus, steps)[-1]
+    return keys(corpus, steps)[-1]
 
 
-def _keys(corpus: Path, steps: Sequence[Step]) -> list[str]:
+def keys(corpus: Path, steps: Sequence[Step]) -> list[str]:
     """Content hash of what each step leaves."""
     keys = [corpus.name]
     for step in steps:
@@ -83,7 +83,7 @@ def view_cost(view: Path) -> DataCost:
 def _annotate(corpus: Path, steps: Sequence[Step], progress: Progress | None) -> list[Path]:
     """What each step leaves, the last being what the view holds."""
     found: list[Path] = []
-    for step, key in zip(steps, _keys(corpus, steps), strict=True):
+    for step, key in zip(steps, keys(corpus, steps), strict=True):
         final = corpus / ANNOTATIONS / key
         if not final.is_dir():
             with work_folder(final.parent) as work:
@@ -157,7 +157,7 @@ def _rows(
 
 def _cost(base: Manifest, left: Manifest, annotations: Sequence[Path], content: str, seconds: float) -> DataCost:
     accounts = [account_of(folder) for folder in annotations]
-    before, after = _amounts(base), _amounts(left)
+    before, after = amounts(base), amounts(left)
     return DataCost(
         view=left.id,
         content=content,
@@ -175,15 +175,6 @@ def _cost(base: Manifest, left: Manifest, annotations: Sequence[Path], content: 
 def _content(table: pa.Table) -> str:
     """Hash of training texts in their order."""
     return sha256_text("".join(table["hash"].to_pylist()))[:16]
-
-
-def _amounts(manifest: Manifest) -> Amounts:
-    sides = [domain.train for domain in manifest.domains.values()]
-    return Amounts(
-        documents=sum(side.documents for side in sides),
-        bytes=sum(side.bytes for side in sides),
-        tokens=sum(side.tokens for side in sides),
-    )
 
 
 def _same(source: Path, target: Path) -> None:

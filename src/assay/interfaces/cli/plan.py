@@ -1,6 +1,6 @@
 """`assay plan`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -59,5 +59,34 @@ def plan(
         design = facts["design"]
         most = "" if design["power"] > DESIGN_POWER else f", and then with a power of {100 * design['power']:.0f}% only"
         print(f"  would take  {design['pairs']} pairs to find {design['effect_percent']:.2f}%{most}")
+    _print_data(facts["data"])
     if facts["noise_stale"]:
         print(f"  {facts['noise_stale']}")
+
+
+def _print_data(data: dict[str, Any]) -> None:
+    """What choosing text would cost: what is queued, then what a lab's researchers may choose."""
+    from assay.interfaces.report.wording import epochs
+    from assay.spec.recipe import in_words
+
+    selecting = [each for each in data["options"] if each["selection"] and each["basis"] != "made"]
+    if selecting:
+        measured = all(each["basis"] == "measured" for each in selecting)
+        basis = "speeds measured on this corpus" if measured else "speeds partly assumed"
+        print(f"  data work   an estimate ({basis}), for each selection once, within a session's time:")
+        by_key: dict[str, list[str]] = {}
+        for each in selecting:
+            [(key, value)] = each["change"].items()
+            by_key.setdefault(key, []).append(f"{value} {_time(each['seconds'])}")
+        for key, said in by_key.items():
+            print(f"              {key}: {', '.join(said)}")
+    if data["champion"] and data["champion"]["basis"] != "made":
+        print(f"  data work   the champion's text is yet to be selected: about {_time(data['champion']['seconds'])}")
+    for each in data["queued"]:
+        takes = {"made": "nothing to make"}.get(each["basis"], f"about {_time(each['seconds'])} of one core")
+        reads = f"; times a run reads it: {epochs(each['epochs'])}" if each["epochs"] else ""
+        print(f"  data work   {each['id']}, {in_words(each['change'])}: {takes}{reads}")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)

@@ -130,7 +130,6 @@ def _facts_of(p: Row, generation: int | None, retest: int | None) -> list[tuple[
         ("candidate recipe", code(p["candidate"])),
         ("expected cost", wording.flops(p["cost_flops"])),
         ("data work", wording.data_cost(p["data_cost"])) if p.get("data_cost") else None,
-        ("epochs", wording.epochs(p["epochs"])) if p.get("epochs") else None,
         ("citations", element("ul", [element("li", text) for text in p["citations"]])) if p["citations"] else None,
     ]
 

@@ -108,7 +108,7 @@ def size(count: float) -> str:
 
 
 def data_cost(cost: Mapping[str, Any]) -> str:
-    """What selecting training text took, took away and leads to: `1.2 s of one core; 312 documents less …`."""
+    """What choosing training text took, took away and leads to: `1.2 s of one core; 312 documents less …`."""
     removed, left = cost["removed"], cost["left"]
     share = removed["bytes"] / max(1, removed["bytes"] + left["bytes"])
     rules = sorted(cost["rules"].items(), key=lambda item: -item[1])
@@ -117,8 +117,9 @@ def data_cost(cost: Mapping[str, Any]) -> str:
         f"{cost['cpu_seconds']:.1f} s of one core; {plural(removed['documents'], 'document')} less{by}, "
         f"{size(removed['bytes'])} less ({100 * share:.1f}%), {removed['tokens']:,} tokens less"
     )
-    epochs = ", ".join(f"{value:.2f} at {scale}" for scale, value in cost["epochs"].items())
-    return said + (f"; what is left is read up to this often: {epochs}" if epochs else "")
+    if not cost["content"]:
+        said = (f"{cost['cpu_seconds']:.1f} s of one core; " if cost["cpu_seconds"] else "") + "no text taken away"
+    return said + (f"; times a run reads it: {epochs(cost['epochs'])}" if cost["epochs"] else "")
 
 
 def epochs(by_scale: Mapping[str, Mapping[str, float]]) -> str:
