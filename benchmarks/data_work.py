@@ -34,7 +34,8 @@ from assay.corpus.sources import Source
 from assay.corpus.views.view import view_cost
 from assay.evidence.mixtures.best import best_mixture
 from assay.evidence.mixtures.design import informative, space_filling
-from assay.evidence.mixtures.model import MixtureModel, fit_model
+from assay.evidence.mixtures.model import combined, fit_model
+from assay.evidence.mixtures.regressor import Predictor
 from assay.evidence.mixtures.simplex import limits_of
 from assay.evidence.mixtures.table import MixtureTable
 from assay.evidence.samples import compare_samples
@@ -179,22 +180,24 @@ def designed(lab: Lab, known: list[dict[str, Any]], count: int) -> tuple[list[st
     points = space_filling(np.array(list(shares.values())), FILLING, limits, None, seed=0)
     for seed in range(ROUNDS):
         if count > len(points):
-            regression = fit(names, points, known).fitted["score"]
-            points = np.concatenate([points, informative(regression, points, A_ROUND, limits, "best", seed)[0]])
+            points = np.concatenate(
+                [points, informative(fit(names, points, known), points, A_ROUND, limits, "best", seed)[0]]
+            )
     return names, points[:count]
 
 
-def fit(names: list[str], points: np.ndarray, known: list[dict[str, Any]]) -> MixtureModel:
-    """The regression of `assay mixture fit` on the small runs at these points."""
-    scores = {row["arm"]: row["score"] for row in known}
-    values = np.array([scores[f"proxy {number}"] for number in range(len(points))])
-    return fit_model(MixtureTable("proxies", tuple(names), points, {"score": values}, ()))
+def fit(names: list[str], points: np.ndarray, known: list[dict[str, Any]]) -> Predictor:
+    """The regression of `assay mixture fit` on the small runs at these points: the mean of the domains' losses."""
+    found = {row["arm"]: row["domains"] for row in known}
+    rows = [found[f"proxy {number}"] for number in range(len(points))]
+    losses = {name: np.array([row[name] for row in rows]) for name in names}
+    return combined(fit_model(MixtureTable("proxies", tuple(names), points, losses, ())))[0]
 
 
 def fitted(lab: Lab, known: list[dict[str, Any]]) -> dict[str, float]:
     """The mixture that the regression holds for the best."""
     names, points = designed(lab, known, PROXIES)
-    best, _ = best_mixture(fit(names, points, known).fitted["score"], points, limits_of(names))
+    best, _ = best_mixture(fit(names, points, known), points, limits_of(names))
     return {name: round(weight, 4) for name, weight in zip(names, best.mixture.tolist(), strict=True)}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.evidence.mixtures.model import Z95
-from assay.evidence.mixtures.regressor import Regressor
+from assay.evidence.mixtures.regressor import Predictor
 from assay.evidence.mixtures.simplex import Limits, hellinger, project, scatter
 
 Floats = NDArray[np.float64]
@@ -55,7 +55,7 @@ class Gain:
     """95% interval; None for a regression without covariances."""
 
 
-def best_mixture(regression: Regressor, trained: Floats, limits: Limits, seed: int = 0) -> tuple[Best, Best | None]:
+def best_mixture(regression: Predictor, trained: Floats, limits: Limits, seed: int = 0) -> tuple[Best, Best | None]:
     """Minimise the predicted mean within limits.
 
     Random search around the trained mixtures, closer from round to round, then sequential quadratic programming on
@@ -102,7 +102,7 @@ def best_mixture(regression: Regressor, trained: Floats, limits: Limits, seed: i
     return described(_search(regression, trained, limits, seed, supported)), free
 
 
-def gain(regression: Regressor, trained: Floats, best: Best, limits: Limits) -> Gain:
+def gain(regression: Predictor, trained: Floats, best: Best, limits: Limits) -> Gain:
     """What the predicted best mixture saves against the best trained one within the limits (all, if none is)."""
     inside = np.all((trained >= limits.low - 1e-9) & (trained <= limits.high + 1e-9), axis=1)
     means = np.where(inside | (not inside.any()), regression.predict(trained).mean, np.inf)
@@ -117,7 +117,7 @@ def gain(regression: Regressor, trained: Floats, best: Best, limits: Limits) -> 
 
 
 def _search(
-    regression: Regressor,
+    regression: Predictor,
     trained: Floats,
     limits: Limits,
     seed: int,
@@ -148,7 +148,7 @@ def _search(
     return pool[int(scores(pool).argmin())]
 
 
-def _polish(regression: Regressor, point: Floats, limits: Limits) -> Floats:
+def _polish(regression: Predictor, point: Floats, limits: Limits) -> Floats:
     """Follow the gradient of the mean from a mixture, by sequential quadratic programming on the square roots."""
     from scipy import optimize  # pyright: ignore[reportMissingTypeStubs]
 

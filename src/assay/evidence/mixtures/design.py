@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.evidence.mixtures.regressor import Regressor
+from assay.evidence.mixtures.regressor import Predictor
 from assay.evidence.mixtures.simplex import Limits, hellinger, project, rounded, scatter
 from assay.spec.errors import UserError
 
@@ -51,7 +51,7 @@ def space_filling(centre: Floats, count: int, limits: Limits, present: Floats | 
 
 
 def informative(
-    regression: Regressor, trained: Floats, count: int, limits: Limits, aim: Aim = "learn", seed: int = 0
+    regression: Predictor, trained: Floats, count: int, limits: Limits, aim: Aim = "learn", seed: int = 0
 ) -> tuple[Floats, float]:
     """Mixtures that a fitted regression asks for.
 

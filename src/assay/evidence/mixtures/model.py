@@ -10,8 +10,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.evidence.mixtures.regressor import LeftOut, Prediction, Regressor
+from assay.evidence.mixtures.regressor import LeftOut, Prediction, Predictor, Regressor
 from assay.evidence.mixtures.table import MixtureTable, shares_of
+from assay.evidence.mixtures.weighted import WeightedMean
 from assay.evidence.tables import Table
 from assay.spec.errors import UserError
 from assay.spec.registry import load as load_implementation
@@ -97,7 +98,7 @@ def quality(values: Floats, left_out: LeftOut) -> Quality:
     )
 
 
-def relevance(regression: Regressor, weights: Floats, seed: int = 0, rounds: int = 4) -> Floats:
+def relevance(regression: Predictor, weights: Floats, seed: int = 0, rounds: int = 4) -> Floats:
     """How much each domain's weight moves the prediction, in units of the target, shape (domains,).
 
     A domain's weights are dealt out anew among the trained mixtures, the other weights scaled to fit; the root mean
@@ -212,11 +213,8 @@ def _restored(facts: dict[str, Any]) -> MixtureModel:
     return MixtureModel(facts["regressor"], seed, facts["source"], tuple(facts["domains"]), weights, targets, fitted)
 
 
-def combined(model: MixtureModel, importance: Mapping[str, float] | None = None) -> tuple[Regressor, dict[str, float]]:
-    """One regression for the weighted mean of a model's targets, and the weights, which add up to one.
-
-    The mean is fitted as a target of its own: the errors of several targets are not independent, so their uncertainties
-    cannot just be added.
+def combined(model: MixtureModel, importance: Mapping[str, float] | None = None) -> tuple[Predictor, dict[str, float]]:
+    """What predicts the weighted mean of a model's targets (`weighted.py`), and the weights, which add up to one.
 
     Args:
         importance: by target; all alike if left out. Targets not named weigh nothing.
@@ -236,8 +234,8 @@ def combined(model: MixtureModel, importance: Mapping[str, float] | None = None)
     shares = {name: share / total for name, share in chosen.items() if share > 0}
     if len(shares) == 1:
         return model.fitted[next(iter(shares))], shares
-    values = np.sum([share * model.targets[name] for name, share in shares.items()], axis=0)
-    if np.ptp(values) == 0:
+    values = np.stack([model.targets[name] for name in shares])
+    weights = np.array(list(shares.values()))
+    if np.ptp(weights @ values) == 0:
         raise UserError("the weighted mean of the targets is the same for every trained mixture")
-    kind = cast("type[Regressor]", load_implementation("mixture_regressor", model.regressor))
-    return kind.fit(model.weights, values, model.seed), shares
+    return WeightedMean([model.fitted[name] for name in shares], values, weights), shares

@@ -33,7 +33,30 @@ class LeftOut:
     sd: Floats
 
 
-class Regressor(Protocol):
+class Predictor(Protocol):
+    """What predicts values of mixtures."""
+
+    def predict(self, weights: Floats) -> Prediction:
+        """Predict mixtures, shape (points, domains)."""
+        ...
+
+    def left_out(self) -> LeftOut:
+        """Predict each training row without it."""
+        ...
+
+    def covariance(self, a: Floats, b: Floats) -> Floats | None:
+        """Covariance of the values without noise at mixtures `a` and `b`, shape (len(a), len(b)).
+
+        None for a regression that has none.
+        """
+        ...
+
+    def prior_sd(self, weights: Floats) -> Floats | None:
+        """What `sd_mean` would be with no data but the overall mean, shape (points,); None if that has no meaning."""
+        ...
+
+
+class Regressor(Predictor, Protocol):
     """A regression fitted to the values of one target."""
 
     @classmethod
@@ -54,23 +77,4 @@ class Regressor(Protocol):
 
     def state(self) -> dict[str, Any]:
         """What was learned, as JSON."""
-        ...
-
-    def predict(self, weights: Floats) -> Prediction:
-        """Predict mixtures, shape (points, domains)."""
-        ...
-
-    def left_out(self) -> LeftOut:
-        """Predict each training row without it."""
-        ...
-
-    def covariance(self, a: Floats, b: Floats) -> Floats | None:
-        """Covariance of the values without noise at mixtures `a` and `b`, shape (len(a), len(b)).
-
-        None for a regression that has none.
-        """
-        ...
-
-    def prior_sd(self, weights: Floats) -> Floats | None:
-        """What `sd_mean` would be with no data but the overall mean, shape (points,); None if that has no meaning."""
         ...
