@@ -115,7 +115,7 @@ def test_edits_do_nothing_where_they_are_off_and_say_which_changed_a_text(one: F
 def test_losses_are_what_an_edit_takes_on_its_own(one: Filter) -> None:
     if not any(each.learned for each in one.edits):
         return
-    lost = losses([one], Texts.of(TEXTS))[one.name]
+    lost = losses([one], Texts.of(TEXTS))[0][one.name]
     for column, each in enumerate(one.edits):
         if each.learned:
             on = {one.name: np.tile(np.arange(len(one.edits)) == column, (len(TEXTS), 1))}

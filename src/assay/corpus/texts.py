@@ -46,6 +46,14 @@ class Texts:
         """Text i as UTF-8."""
         return self.data[self.offsets[i] : self.offsets[i + 1]].tobytes()
 
+    def take(self, rows: np.ndarray) -> "Texts":
+        """Some of them, by their numbers in ascending order."""
+        if len(rows) == len(self):
+            return self
+        parts = [self.bytes(i) for i in rows.tolist()]
+        bounds = np.concatenate(([0], np.cumsum([len(part) for part in parts]))).astype(np.int64)
+        return Texts(np.frombuffer(b"".join(parts), np.uint8), bounds)
+
     @property
     def sizes(self) -> np.ndarray:
         """Bytes of each text, (N,)."""

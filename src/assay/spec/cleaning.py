@@ -18,13 +18,19 @@ class Cleaning(Frozen):
         min_length=1,
         description="in the order of their use; each sees the text as those before left it",
     )
-    options: dict[str, dict[str, Any]] = Field(default={}, description="options of a filter, by its name")
+    options: dict[str, dict[str, Any]] = Field(
+        default={}, description="options of a filter: `FILTER`, or `DOMAIN:FILTER` for those of one domain"
+    )
     learn: bool = Field(
         default=True,
-        description="relax a published threshold in a domain of which it would remove more than `most_removed`",
+        description="relax published thresholds in a domain of which they would remove more than `limit`",
     )
-    most_removed: float = Field(
-        default=0.05, gt=0, lt=1, description="largest share of a domain that one rule may remove, where it learns"
+    limit: float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="largest share of a domain's documents, and of its bytes, that all rules and edits together may "
+        "take, where they are learned",
     )
     thresholds: dict[str, float | None] = Field(
         default={}, description="thresholds by hand: `FILTER.RULE` or `DOMAIN:FILTER.RULE`; null: the rule is off"
@@ -39,6 +45,13 @@ class Cleaning(Frozen):
         if len(set(self.filters)) < len(self.filters):
             raise ValueError("a filter is named twice; each is used once")
         for name in self.options:
-            if name not in self.filters:
+            if name.rpartition(":")[2] not in self.filters:
                 raise ValueError(f"there are options for '{name}', which is not among the filters")
         return self
+
+    def by_hand(self, domain: str, name: str) -> tuple[float | None] | None:
+        """The threshold by hand of `FILTER.RULE` in a domain (None within: off); None: there is none."""
+        for key in (f"{domain}:{name}", name):
+            if key in self.thresholds:
+                return (self.thresholds[key],)
+        return None

@@ -248,8 +248,8 @@ class Data(Frozen):
         default=0.05,
         gt=0,
         le=1,
-        description="largest share of a domain that one rule may remove, or its threshold is relaxed there; 1: as "
-        "published",
+        description="largest share of a domain's training documents, and of their bytes, that filters may take, or "
+        "thresholds are relaxed there; 1: as published",
     )
     dedup: Literal["exact", "normalised", "minhash", "lines", "paragraphs", "substring"] = Field(
         default="exact",

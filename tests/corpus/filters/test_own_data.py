@@ -147,6 +147,20 @@ def test_languages_that_are_wanted(tmp_path: Path) -> None:
         cleaned(tmp_path, records, "language", languages=["english"])
 
 
+def test_a_domain_in_another_language(tmp_path: Path) -> None:
+    pytest.importorskip("py3langid", reason="py3langid is not installed here yet; run make")
+    languages = {"language": {"languages": "en"}, "french:language": {"languages": "fr,de"}}
+    step = Clean(Cleaning(filters=("language",), options=languages))
+    records = [("web", ENGLISH), ("web", FRENCH), ("french", ENGLISH), ("french", FRENCH)]
+    source = tmp_path / "in.jsonl"
+    source.write_text("".join(
+        json.dumps({"id": f"{i}", "domain": domain, "text": text}) + "\n" for i, (domain, text) in enumerate(records)
+    ))  # fmt: skip
+    run_bare(step, source, tmp_path / "out.jsonl")
+    left = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [(row["domain"], row["text"]) for row in left] == [("web", ENGLISH), ("french", FRENCH)]
+
+
 # ------------------------------------------------------------------------------------------------- listed words
 
 

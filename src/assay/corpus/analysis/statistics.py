@@ -40,35 +40,54 @@ def statistics(
     """
     domains = np.array([each.domain for each in sample])
     found: list[Statistic] = []
-    for each, used in _filters(steps, classifier):
-        values: dict[str, list[np.ndarray]] = {}
+    for each, own, used in _filters(steps, classifier):
         try:
-            for _, parsed in chunks(texts, LONGEST):
-                for name, part in each.measure(parsed).items():
-                    values.setdefault(name, []).append(part.astype(np.float64))
+            values = _values(each, texts)
+            for domain, other in own.items():
+                rows = np.flatnonzero(domains == domain)
+                for name, part in _values(other, texts.take(rows)).items() if len(rows) else ():
+                    values[name][rows] = part
         except UserError:
             if each.name == QUALITY and classifier:
                 raise
             continue  # a file that a step used is no longer there
-        for name, parts in values.items():
+        for name, measured in values.items():
             rules = [rule for rule in each.rules if rule.statistic == name]
-            found.append(_statistic(each.name, name, np.concatenate(parts), rules, sample, domains, used))
+            found.append(_statistic(each.name, name, measured, rules, sample, domains, used))
     return tuple(found)
 
 
-def _filters(steps: Sequence[StepFacts], classifier: Path | None) -> Iterator[tuple[Filter, StepFacts | None]]:
-    """Filters that measure, each with the step that used it last."""
+def _values(each: Filter, texts: Texts) -> dict[str, np.ndarray]:
+    """(N,) every statistic of a filter."""
+    values: dict[str, list[np.ndarray]] = {}
+    for _, parsed in chunks(texts, LONGEST):
+        for name, part in each.measure(parsed).items():
+            values.setdefault(name, []).append(part.astype(np.float64))
+    return {name: np.concatenate(parts) for name, parts in values.items()}
+
+
+def _filters(
+    steps: Sequence[StepFacts], classifier: Path | None
+) -> Iterator[tuple[Filter, dict[str, Filter], StepFacts | None]]:
+    """Filters that measure, each with the same filter in domains with options of their own, and its last step."""
     last = {name: step for step in steps if step.account.step == "clean" for name in step.parameters.get("filters", ())}
     for name in names("corpus_filter"):
         used = last.get(name)
-        options: dict[str, Any] = used.parameters.get("options", {}).get(name, {}) if used else {}
+        given: dict[str, dict[str, Any]] = used.parameters.get("options", {}) if used else {}
+        options = given.get(name, {})
         if name == QUALITY and classifier:
             options = {**options, "classifier": str(classifier)}
         if used or name in COMMON or (name == QUALITY and classifier):
             kind: type[Frozen] = load("corpus_filter", name)
             made: Any = kind.parse(options, f"options of filter '{name}'")
+            own = {
+                domain: kind.parse({**options, **given[key]}, f"options of filter '{key}'")
+                for key in given
+                for domain, colon, which in [key.rpartition(":")]
+                if colon and which == name
+            }
             if made.rules:
-                yield made, used
+                yield made, own, used  # pyright: ignore[reportReturnType]
 
 
 def _statistic(

@@ -38,7 +38,7 @@ class C4(Frozen):
         Edit("few_words"),
         Edit("javascript"),
         Edit("policy"),
-        Edit("citation", learned=False),
+        Edit("citation"),
     )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule("lorem_ipsum", "lorem_ipsum", "most", 0),
@@ -59,7 +59,7 @@ class C4(Frozen):
         kept = keep_lines(parsed, lines, faults & on[lines.document][:, :-1])
         texts = dict(kept.texts)
         cited = np.zeros((len(parsed), 1), np.int64)
-        for document in np.flatnonzero(on[:, -1] & (parsed.count(_citations(parsed)) > 0)).tolist():
+        for document in np.flatnonzero(on[:, -1] & (parsed.count(_citations(parsed)[0]) > 0)).tolist():
             text = texts.get(document, parsed.texts.bytes(document))
             texts[document] = CITATION.sub(b"", text)
             cited[document] = len(text) - len(texts[document])
@@ -69,7 +69,10 @@ class C4(Frozen):
         lines = parsed.screen_lines
         sizes = line_sizes(parsed, lines)
         taken = [lines.sums(sizes * fault) for fault in self._faults(parsed, lines)]
-        return np.stack([*taken, np.zeros(len(parsed), np.int64)], axis=1)
+        cited = np.zeros(len(parsed), np.int64)
+        start, end = _citations(parsed)
+        np.add.at(cited, parsed.document_of(start), end - start)
+        return np.stack([*taken, cited], axis=1)
 
     def _faults(self, parsed: Parsed, lines: Spans) -> list[np.ndarray]:
         """(lines,) bool for each edit but the last: it would take the line."""
@@ -89,7 +92,7 @@ class C4(Frozen):
         for each in (1, 2, 3):
             dots &= parsed.data[np.maximum(last - each, 0)] == ord(".")
         finished[holds] = _ENDS[parsed.data[last - 1]] & ~dots
-        for line in np.unique(np.searchsorted(lines.start, _citations(parsed), "right") - 1).tolist():
+        for line in np.unique(np.searchsorted(lines.start, _citations(parsed)[0], "right") - 1).tolist():
             text = CITATION.sub(b"", parsed.raw[lines.start[line] : lines.end[line]].strip())
             finished[line] = text.endswith(END) and not text.endswith(b"...")
         lorem = holding(parsed, lines, b"lorem ipsum")
@@ -105,8 +108,9 @@ class C4(Frozen):
         return [long_word, ~finished, count < self.fewest_words, javascript, policy & ~lorem & ~curly]
 
 
-def _citations(parsed: Parsed) -> np.ndarray:
-    """Places of citations."""
-    if b"[" not in parsed.raw:
-        return np.zeros(0, np.int64)
-    return np.array([match.start() for match in CITATION.finditer(parsed.raw)], np.int64)
+def _citations(parsed: Parsed) -> tuple[np.ndarray, np.ndarray]:
+    """Places of citations: of their first bytes, and after their last; none reaches into the next document."""
+    found = [match.span() for match in CITATION.finditer(parsed.raw)] if b"[" in parsed.raw else []
+    spans = np.array(found, np.int64).reshape(-1, 2)
+    within = spans[parsed.document_of(spans[:, 0]) == parsed.document_of(spans[:, 1] - 1)]
+    return within[:, 0], within[:, 1]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from assay.corpus.filters.filter import Edited, Filter
+from assay.corpus.filters.kept_lines import line_sizes
 from assay.corpus.filters.parsed import LONGEST, Parsed, chunks
 from assay.corpus.texts import Texts
 
@@ -29,14 +30,35 @@ def measure(filters: Sequence[Filter], texts: Texts, switches: Switches) -> dict
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
-def losses(filters: Sequence[Filter], texts: Texts) -> dict[str, np.ndarray]:
-    """What learned edits would take away from N texts (of a long one's beginning), by filter, (N, edits) int64."""
+def losses(filters: Sequence[Filter], texts: Texts) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """What learned edits would take away from N texts if each were the only one.
+
+    Returns:
+        By filter, (N, edits) int64; and (N,) int64, bytes of lines with something on them.
+    """
     found: dict[str, list[np.ndarray]] = {}
-    for _, parsed in chunks(texts, LONGEST):
+    filled: list[np.ndarray] = []
+    for _, whole in chunks(texts, longest=None):
+        long = len(whole) == 1 and len(whole.data) > LONGEST
+        parts = [Parsed(piece) for piece in _pieces(whole.texts)] if long else [whole]
+        filled.append(_summed([_filled(part) for part in parts]))
         for each in filters:
             if any(edit.learned for edit in each.edits):
-                found.setdefault(each.name, []).append(each.losses(parsed))
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+                found.setdefault(each.name, []).append(_summed([each.losses(part) for part in parts]))
+    none = np.zeros(0, np.int64)
+    return {name: np.concatenate(parts) for name, parts in found.items()}, np.concatenate([none, *filled])
+
+
+def _summed(parts: list[np.ndarray]) -> np.ndarray:
+    """Of the pieces of a document, or of many documents in one piece."""
+    return parts[0] if len(parts) == 1 else np.sum(parts, axis=0)
+
+
+def _filled(parsed: Parsed) -> np.ndarray:
+    """(N,) bytes of lines with something on them."""
+    lines = parsed.screen_lines
+    first, after = parsed.words_of(lines)
+    return lines.sums(line_sizes(parsed, lines) * (first < after))
 
 
 class Changes:

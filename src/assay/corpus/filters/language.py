@@ -1,9 +1,9 @@
 """Texts in a language that is wanted, or at least in one."""
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from assay.corpus.filters.filter import Measuring, Rule
 from assay.corpus.filters.parsed import Parsed
@@ -15,14 +15,23 @@ _NO_LANGUAGE = "zxx"
 class Language(Measuring, Frozen):
     """The probability that a text is in one of some languages, or in any.
 
-    A rule about language is a decision and not learned; where a domain is in another language, give it a threshold of
-    its own: `--threshold french:language.language=off`. The threshold is FineWeb's (Penedo et al. 2024, section 3.2).
+    A rule about language is a decision and not learned. Where a domain is in another language, name it for that domain:
+    `--option language.languages=en --option french:language.languages=fr`. The threshold is FineWeb's (Penedo et al.
+    2024, section 3.2).
     """
 
-    languages: tuple[str, ...] = Field(default=(), description="ISO 639 codes that are wanted; none: any language")
+    languages: tuple[str, ...] = Field(
+        default=(),
+        description="ISO 639 codes that are wanted, as a list or with commas between them; none: any language",
+    )
 
     name: ClassVar[str] = "language"
     rules: ClassVar[tuple[Rule, ...]] = (Rule("language", "wanted_language", "least", 0.65, learned=False),)
+
+    @field_validator("languages", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        return tuple(given.split(",") if isinstance(given, str) else given) if isinstance(given, str | list) else given
 
     @model_validator(mode="after")
     def _known(self) -> Self:

@@ -1,20 +1,12 @@
 """What cleaning learned and decided: in each domain, thresholds, edits, and what every rule removes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from assay.corpus.filters.filter import Filter, Rule
-from assay.corpus.filters.thresholds import Threshold
+from assay.corpus.filters.chains import Chains
+from assay.corpus.filters.thresholds import Threshold, allowed
 from assay.spec.cleaning import Cleaning
-
-
-def named_rules(filters: Sequence[Filter]) -> list[tuple[str, str, Rule]]:
-    """Every rule in the order of use: its name and its statistic's, both with the filter's in front."""
-    return [(f"{one.name}.{rule.name}", f"{one.name}.{rule.statistic}", rule) for one in filters for rule in one.rules]
 
 
 @dataclass(frozen=True)
@@ -34,56 +26,101 @@ class Tried:
 
 
 @dataclass(frozen=True)
+class Together:
+    """All rules of a domain.
+
+    Attributes:
+        documents, bytes: of the domain.
+        published: documents that published thresholds would remove.
+        removed: documents that go.
+        removed_bytes: of those.
+        cut: bytes that learned edits take out of the domain, at most.
+    """
+
+    documents: int
+    bytes: int
+    published: int
+    removed: int
+    removed_bytes: int
+    cut: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """What the surveys led to.
 
     Attributes:
         domains: names, in the order in which they were met.
-        documents: of each domain.
-        shares: of a domain's bytes that each edit would take away, by filter, (domains, edits); where it was measured.
-        switches: which edits are on, by filter, (domains, edits) bool.
+        shares: of a domain's bytes that each learned edit would take away, by domain and `FILTER.EDIT`.
+        on: the learned edits that are on, by domain; where nothing was learned, all are.
+        cut: file of (documents,) int64, bytes that the edits that are on take out of each, at most.
         rules: what each rule does, by domain and `FILTER.RULE`.
+        together: what all of them do, by domain.
         verdicts: file of (documents,) int16, one more than the number of the rule that removes each; 0: it stays.
         values: file of (documents,) float64, the statistic that rule looked at.
     """
 
     domains: list[str] = field(default_factory=list)
-    documents: list[int] = field(default_factory=list)
-    shares: dict[str, np.ndarray] = field(default_factory=dict)
-    switches: dict[str, np.ndarray] = field(default_factory=dict)
+    shares: dict[str, dict[str, float]] = field(default_factory=dict)
+    on: dict[str, set[str]] = field(default_factory=dict)
+    cut: Path | None = None
     rules: dict[str, dict[str, Tried]] = field(default_factory=dict)
+    together: dict[str, Together] = field(default_factory=dict)
     verdicts: Path | None = None
     values: Path | None = None
 
-    def share(self, name: str, row: int, column: int) -> float | None:
-        """What an edit would take of a domain's bytes; None where that was not measured."""
-        return round(float(self.shares[name][row, column]), 6) if name in self.shares else None
+    def switched_on(self, domain: str, name: str, learned: bool, settings: Cleaning) -> bool:
+        """Whether an edit, `FILTER.EDIT`, is made in a domain."""
+        if settings.by_hand(domain, name):
+            return False
+        return not learned or domain not in self.on or name in self.on[domain]
 
-    def report(self, filters: Sequence[Filter], settings: Cleaning) -> dict[str, Any]:
+    def report(self, chains: Chains, settings: Cleaning) -> dict[str, Any]:
         """JSON data about rules and edits in every domain."""
         return {
+            "limit": settings.limit if settings.learn else None,
+            "domains": [_domain(domain, self.together[domain], settings) for domain in self.domains],
             "rules": [
                 {
                     "domain": domain, "rule": name, "statistic": rule.statistic, "side": rule.side,
                     "published": rule.threshold, "used": tried.threshold.value, "origin": tried.threshold.origin,
                     "published_would_remove": round(tried.published, 6),
                     "removes": {"documents": tried.documents, "bytes": tried.bytes},
+                    "share": _share(tried.documents, self.together[domain].documents),
                 }
                 for domain in self.domains
-                for name, _, rule in named_rules(filters)
+                for name, _, rule in chains.rules(domain)
                 for tried in [self.rules[domain][name]]
             ],
             "edits": [
                 {
-                    "domain": domain, "rule": f"{each.name}.{which.name}",
-                    "on": bool(self.switches[each.name][row, column]), "would_take": self.share(each.name, row, column),
+                    "domain": domain, "rule": name, "on": self.switched_on(domain, name, which.learned, settings),
+                    "would_take": self.shares.get(domain, {}).get(name),
                 }
-                for row, domain in enumerate(self.domains)
-                for each in filters
-                for column, which in enumerate(each.edits)
+                for domain in self.domains
+                for each in chains.of(domain)
+                for which in each.edits
+                for name in [f"{each.name}.{which.name}"]
             ],
-            "too_few_to_learn": [
-                domain for domain, count in zip(self.domains, self.documents, strict=True)
-                if settings.learn and count * settings.most_removed < 1
+            "too_few_to_remove_any": [
+                domain for domain in self.domains
+                if settings.learn and allowed(settings.limit, self.together[domain].documents) == 0
             ],
         }  # fmt: skip
+
+
+def _domain(name: str, all_rules: Together, settings: Cleaning) -> dict[str, Any]:
+    documents, size = all_rules.documents, all_rules.bytes
+    return {
+        "domain": name, "documents": documents, "bytes": size,
+        "may_go": {"documents": allowed(settings.limit, documents), "bytes": allowed(settings.limit, size)}
+        if settings.learn else None,
+        "published_would_remove": _share(all_rules.published, documents),
+        "removes": {"documents": all_rules.removed, "bytes": all_rules.removed_bytes},
+        "share": _share(all_rules.removed, documents),
+        "lines_take_at_most": _share(all_rules.cut, size),
+    }  # fmt: skip
+
+
+def _share(some: int, whole: int) -> float:
+    return round(some / max(whole, 1), 6)

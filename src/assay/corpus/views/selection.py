@@ -51,7 +51,7 @@ def steps_of(data: Data, classifiers: Path) -> tuple[Step, ...]:
     if data.filters != "none":
         cleaning = Cleaning(filters=FILTERS[data.filters], learn=data.filter_limit < 1)
         if cleaning.learn:
-            cleaning = cleaning.model_copy(update={"most_removed": data.filter_limit})
+            cleaning = cleaning.model_copy(update={"limit": data.filter_limit})
         steps.append(Clean(cleaning))
     match data.dedup:
         case "exact":  # as the corpus was built
