@@ -11,6 +11,7 @@ from assay.corpus.decontamination.evaluations import HELDOUT, SEALED, Evaluation
 from assay.corpus.decontamination.ngrams import NGRAM
 from assay.corpus.decontamination.sealed import SealedNGrams, sealed_ngrams
 from assay.corpus.editions.edition import TEXT
+from assay.corpus.manifest import WITHDRAWN, open_corpus
 from assay.corpus.records import json_lines
 from assay.evaluation.files import texts_of
 from assay.evaluation.results import stored
@@ -27,7 +28,8 @@ class Known:
         evaluations: files in the order given, then the held-out spans.
         sealed: n-grams of the sealed documents; None: there are none.
         own: keys of documents that are held out.
-        missed: names of files on which runs were evaluated, and which are not among these.
+        missed: names of files on which runs were evaluated, and which are not among these; of the held-out text where
+            the lab's corpus was withdrawn.
     """
 
     evaluations: list[Evaluation]
@@ -60,20 +62,36 @@ def known_evaluations(lab: Lab, more: Sequence[Path], n: int = NGRAM) -> Known:
         if not path.is_file():
             raise UserError(f"{lab.folder / CONFIG}: evaluations names {path}, which is not there")
     paths = list({path.resolve(): path for path in (*named, *more)}.values())
-    manifest = lab.corpus()
-    spans = [span for _, span in json_lines(lab.corpus_dir / "spans.jsonl")]
+    names = {path.name for path in paths}
+    evaluated = {found.file for row in lab.store.run_rows() for found in stored(lab.run_dir(row["hash"]))}
+    missed = sorted(evaluated - names)
+    judging = _judging(lab)
+    if judging is None:
+        return Known(read_evaluations(paths), None, frozenset(), [*missed, HELDOUT])
+    manifest = open_corpus(judging)
+    spans = [span for _, span in json_lines(judging / "spans.jsonl")]
     heldout = Evaluation(
         HELDOUT, [f"{span['domain']} {span['document'][:12]}" for span in spans], [[span["text"]] for span in spans]
     )
     sealed = None
     if manifest.vault:
-        sealed = sealed_ngrams(lab.vault_dir, lab.folder / TEXT / f"sealed-{manifest.id}.ngrams", n)
-    path = lab.corpus_dir / "documents.parquet"
-    table = pq.read_table(path, columns=["id", "domain"], filters=[("split", "=", "heldout")])
+        vault = lab.folder / "vault" / manifest.id
+        sealed = sealed_ngrams(vault, lab.folder / TEXT / f"sealed-{manifest.id}.ngrams", n)
+    table = pq.read_table(judging / "documents.parquet", columns=["id", "domain"], filters=[("split", "=", "heldout")])
     own = map(document_key, table["domain"].to_pylist(), table["id"].to_pylist())
-    files = {path.name for path in paths}
-    evaluated = {found.file for row in lab.store.run_rows() for found in stored(lab.run_dir(row["hash"]))}
-    return Known([*read_evaluations(paths), heldout], sealed, frozenset(own), sorted(evaluated - files))
+    return Known([*read_evaluations(paths), heldout], sealed, frozenset(own), missed)
+
+
+def _judging(lab: Lab) -> Path | None:
+    """The corpus by whose held-out text runs are judged: the lab's; if that was withdrawn, what was made in its place.
+
+    None if there is no such corpus.
+    """
+    others = sorted((lab.folder / "corpora").glob("*/manifest.json"), key=lambda path: -path.stat().st_mtime)
+    for folder in (lab.corpus_dir, *(path.parent for path in others if not path.parent.name.startswith("."))):
+        if not (folder / WITHDRAWN).exists():
+            return folder
+    return None
 
 
 def _name(path: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from assay.corpus.workfolder import sync
 from assay.spec.errors import UserError
 
 _NO_ROOM = {
@@ -29,15 +30,6 @@ def clear_when_full(path: Path) -> Iterator[None]:
         ) from error
 
 
-def fsync_folder(folder: Path) -> None:
-    """Make renames inside a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def write_durably(path: Path, *parts: bytes | memoryview) -> None:
     """Write a new file of these bytes and wait until the disk has it. Raises `UserError` when the disk is full."""
     with clear_when_full(path), path.open("wb") as file:
@@ -55,4 +47,4 @@ def replace_file(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    fsync_folder(path.parent)
+    sync(path.parent)

@@ -11,9 +11,10 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from assay.corpus.workfolder import sync
 from assay.training.checkpoint import STATE, SUMS, Checkpoint, part
 from assay.training.devices.team import ALONE, Team
-from assay.training.files import clear_when_full, fsync_folder, write_durably
+from assay.training.files import clear_when_full, write_durably
 from assay.training.snapshot import Snapshot
 
 
@@ -130,11 +131,11 @@ class Saver:
             if self._team.rank > 0:
                 return
             write_durably(temporary / SUMS, "".join(lines).encode())
-            fsync_folder(temporary)
+            sync(temporary)
             if target.exists():  # the same step again: made anew from a checkpoint before it, or without its optimiser
                 shutil.rmtree(target)
             temporary.rename(target)
-            fsync_folder(self._folder)
+            sync(self._folder)
         finally:
             if self._team.rank == 0:
                 shutil.rmtree(temporary, ignore_errors=True)

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from assay.interfaces.cli.corpus_step import run_asked
 from assay.interfaces.cli.shared import Json, Overwrite, Words, Workers, count, find_lab, print_json, size
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
+    from assay.corpus.decontamination.step import Decontaminate
     from assay.corpus.steps.account import Account
 
 _SHOWN = 10
@@ -51,50 +53,44 @@ def decontaminate(
         assay corpus decontaminate web.jsonl.zst clean.jsonl.zst --on blimp.jsonl.zst --json
         assay corpus decontaminate web.jsonl web/ --on quiz.jsonl --remove span --ngram 8
     """
-    from assay.campaign.decontamination import known_evaluations, read_evaluations
-    from assay.corpus.decontamination.step import Decontaminate
-    from assay.corpus.steps.bare import run_bare
-    from assay.corpus.steps.lab import run_in_lab
-    from assay.interfaces.cli.progress import corpus_progress
-
     if not 3 <= ngram <= 255:
         raise UserError(f"--ngram {ngram}: expected 3 to 255 words")
     if common < 1:
         raise UserError(f"--common {common}: expected at least 1 document")
-    files = on or []
-    if len(words) == 2:
-        if not files:
-            raise UserError("no evaluation named; give its files with --on FILE...")
-        step = Decontaminate(read_evaluations(files), n=ngram, common=common, remove=remove)
-        with corpus_progress(quiet=json) as progress:
-            source, target = map(Path, words)
-            account = run_bare(
-                step, source, target, workers=workers, skip_bad=skip_bad, overwrite=overwrite, progress=progress
-            )
-        place: dict[str, Any] = {"output": str(target)}
-    elif len(words) < 2:
-        from assay.campaign.lab import Lab
-
-        lab = Lab(find_lab(Path(words[0]) if words else None))
-        known = known_evaluations(lab, files, ngram)
-        step = Decontaminate(
-            known.evaluations, sealed=known.sealed, own=known.own, n=ngram, common=common, remove=remove
-        )
-        with corpus_progress(quiet=json) as progress:
-            account, edition = run_in_lab(step, lab.folder, workers=workers, progress=progress)
-        place = {"edition": edition, "not_compared": known.missed}
-    else:
-        raise UserError(
-            f"too much given ({' '.join(words)}); expected: assay corpus decontaminate [LAB] or IN OUT --on FILE..."
-        )
+    step, missed = _step(words, on or [], {"n": ngram, "common": common, "remove": remove})
+    account, place = run_asked(step, words, workers=workers, skip_bad=skip_bad, overwrite=overwrite, quiet=json)
     if json:
-        print_json({**account.model_dump(by_alias=True), **place})
+        print_json({**account.model_dump(by_alias=True), **place, "not_compared": missed})
         return
     _show(account)
-    for name in place.pop("not_compared", []):
-        print(f"  not compared with {name}, on which runs were evaluated; name the file with --on")
+    for name in missed:
+        print(f"  not compared with {_missed(name)}")
     for what, name in place.items():
         print(f"  {what}: {name}")
+
+
+def _step(words: tuple[str, ...], files: list[Path], settings: dict[str, Any]) -> "tuple[Decontaminate, list[str]]":
+    """The step against all that a lab knows, or the files given; and what text is not compared with."""
+    from assay.campaign.decontamination import known_evaluations, read_evaluations
+    from assay.campaign.lab import Lab
+    from assay.corpus.decontamination.step import Decontaminate
+
+    if len(words) >= 2:
+        if not files:
+            raise UserError("no evaluation named; give its files with --on FILE...")
+        return Decontaminate(read_evaluations(files), **settings), []
+    lab = Lab(find_lab(Path(words[0]) if words else None))
+    try:
+        known = known_evaluations(lab, files, settings["n"])
+    finally:
+        lab.close()
+    return Decontaminate(known.evaluations, sealed=known.sealed, own=known.own, **settings), known.missed
+
+
+def _missed(name: str) -> str:
+    if name == "held-out":
+        return "held-out text, since the lab's corpus was withdrawn; `assay corpus tokenize` holds some out anew"
+    return f"{name}, on which runs were evaluated; name the file with --on"
 
 
 def _show(account: "Account") -> None:
