@@ -11,6 +11,7 @@ from typing import Any
 from assay.campaign.lab import Lab
 from assay.corpus.analysis.excerpts import excerpt
 from assay.corpus.analysis.facts import DocumentLoss, Losses
+from assay.corpus.manifest import is_withdrawn
 from assay.evaluation.documents import Scored, Stretch
 from assay.spec.errors import UserError
 
@@ -41,6 +42,8 @@ def _run(lab: Lab) -> dict[str, Any] | str:
     champion = lab.generation_recipes()[-1]
     if lab.self_scored():
         return "The lab’s trainer scores its own checkpoints, which are not ours to read."
+    if is_withdrawn(lab.corpus_dir):
+        return "The text that the champion was trained on was withdrawn, after a removal on request."
     rows = [
         row
         for row in lab.store.run_rows()

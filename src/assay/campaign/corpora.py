@@ -3,7 +3,6 @@
 from typing import Any
 
 from assay.campaign.lab import CONFIG, Lab, check_domains, config_text, most_tokens
-from assay.campaign.lock import controlling
 from assay.corpus.manifest import Manifest, check_size
 from assay.execution.confinement import UNCONFINED, find_confinement
 from assay.store.ledger import append
@@ -29,6 +28,8 @@ def adopt(lab: Lab, manifest: Manifest, edition: str) -> None:
     Args:
         edition: the one that the corpus was made from.
 
+    The caller holds the lab's lock.
+
     Raises:
         UserError: the corpus lacks a domain that the start recipe draws from, or is too small for the ladder.
     """
@@ -43,10 +44,9 @@ def adopt(lab: Lab, manifest: Manifest, edition: str) -> None:
     confinement = find_confinement(lab.folder / "vault") if manifest.vault else UNCONFINED
     vault = {"commitment": manifest.vault, "mechanism": confinement.mechanism, "reason": confinement.reason}
     body: dict[str, Any] = {"corpus": manifest.id, "edition": edition, "vault": vault}
-    with controlling(lab.folder, "assay corpus tokenize"):
-        temporary = lab.folder / f".{CONFIG}.tmp"
-        temporary.write_text(config_text(config), encoding="utf-8")
-        temporary.replace(lab.folder / CONFIG)
-        with lab.store.transaction() as connection:
-            append(connection, "corpus", body)
+    temporary = lab.folder / f".{CONFIG}.tmp"
+    temporary.write_text(config_text(config), encoding="utf-8")
+    temporary.replace(lab.folder / CONFIG)
+    with lab.store.transaction() as connection:
+        append(connection, "corpus", body)
     lab.config = config

@@ -11,7 +11,7 @@ from assay.corpus.decontamination.evaluations import HELDOUT, SEALED, Evaluation
 from assay.corpus.decontamination.ngrams import NGRAM
 from assay.corpus.decontamination.sealed import SealedNGrams, sealed_ngrams
 from assay.corpus.editions.edition import TEXT
-from assay.corpus.manifest import WITHDRAWN, open_corpus
+from assay.corpus.manifest import is_withdrawn, open_corpus
 from assay.corpus.records import json_lines
 from assay.evaluation.files import texts_of
 from assay.evaluation.results import stored
@@ -89,7 +89,7 @@ def _judging(lab: Lab) -> Path | None:
     """
     others = sorted((lab.folder / "corpora").glob("*/manifest.json"), key=lambda path: -path.stat().st_mtime)
     for folder in (lab.corpus_dir, *(path.parent for path in others if not path.parent.name.startswith("."))):
-        if not (folder / WITHDRAWN).exists():
+        if not is_withdrawn(folder):
             return folder
     return None
 

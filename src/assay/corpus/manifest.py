@@ -53,6 +53,11 @@ class Manifest(Frozen):
         return {name: domain.train.tokens for name, domain in self.domains.items()}
 
 
+def is_withdrawn(folder: Path) -> bool:
+    """Whether the tokens of a corpus were deleted, because text was removed on request."""
+    return (folder / WITHDRAWN).exists()
+
+
 def open_corpus(folder: Path, *, withdrawn: bool = False) -> Manifest:
     """Read and check a corpus folder.
 
@@ -71,7 +76,7 @@ def open_corpus(folder: Path, *, withdrawn: bool = False) -> Manifest:
     except ValueError as error:
         raise UserError(f"{path}: damaged ({error}); delete {folder} and build it again") from None
     manifest = Manifest.parse(data, str(path))
-    if (folder / WITHDRAWN).exists():
+    if is_withdrawn(folder):
         if withdrawn:
             return manifest
         raise UserError(f"{folder}: {(folder / WITHDRAWN).read_text(encoding='utf-8').strip()}")

@@ -113,7 +113,7 @@ def test_any_number_of_shards_and_workers_gives_the_same_documents(tmp_path: Pat
     assert [len(kept) for kept, _ in editions] == [accounts[k].out.documents for k in (2, 1, 0)] + [600]
     assert all(row["removed_by"] == "exact" for row in editions[1][1])
     cleaned = [row for row in editions[2][0] if "color" in row["text"]]
-    assert {tuple(row["steps"]) for row in cleaned} == {("add", "clean: spelling.colour")}
+    assert {tuple(row["steps"]) for row in cleaned} == {("add", "clean: spelling.colour -1")}
     assert all(row["text_hash"] == hashlib.sha256(row["text"].encode()).digest() != row["hash"] for row in cleaned)
 
 

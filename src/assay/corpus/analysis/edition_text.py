@@ -6,11 +6,11 @@ from typing import Literal
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from assay.corpus.analysis.collection import Read, Removed
 from assay.corpus.analysis.facts import StepFacts
 from assay.corpus.editions.edition import MANIFEST, TEXT, OpenEdition, lineage
+from assay.corpus.editions.rows import open_rows
 from assay.corpus.manifest import TrainText
 from assay.corpus.steps.edition_input import EditionInput
 from assay.spec.errors import UserError
@@ -60,7 +60,7 @@ class EditionText:
 
 def _removed(path: Path, step: str) -> Iterator[Removed]:
     try:
-        with pq.ParquetFile(path) as file:
+        with open_rows(path) as file:
             for batch in file.iter_batches(256, columns=_COLUMNS):
                 for row in batch.to_pylist():
                     yield Removed(

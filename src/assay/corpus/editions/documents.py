@@ -7,19 +7,45 @@ from pathlib import Path
 
 from assay.corpus.documents import Document
 from assay.corpus.editions.edition import TEXT, OpenEdition
+from assay.corpus.editions.rows import SCHEMA, leaves, text_hash
+from assay.corpus.merkle import MerkleTree
 from assay.corpus.steps.edition_input import EditionInput
+from assay.spec.errors import UserError
 
-_COLUMNS = ("domain", "text", "id", "source", "licence", "group")
+_COLUMNS = ("domain", "text", "id", "source", "licence", "group", "text_hash")
 
 
 def edition_documents(edition: OpenEdition) -> Iterator[tuple[str, Document]]:
-    """Domain and document, in the order of the edition. Raises `UserError` when a file of it is damaged."""
+    """Domain and document, in the order of the edition.
+
+    Raises:
+        UserError: a file is damaged, or holds other texts, names, sources or licences than the edition's root says.
+    """
+    tree = MerkleTree()
     for piece in EditionInput(edition).pieces():
-        columns = piece.load().read(_COLUMNS)
-        for domain, text, name, source, licence, group in zip(
-            *(columns[column].to_pylist() for column in _COLUMNS), strict=True
-        ):
+        try:
+            table = piece.load().read(_COLUMNS)
+            if any(name not in table.schema.names or table.field(name) != SCHEMA.field(name) for name in _COLUMNS):
+                raise UserError(f"{piece.path}: damaged (its columns are others); restore the file from a copy")
+            tree.extend(leaves(table))
+            columns = [table[column].to_pylist() for column in _COLUMNS]
+        except UnicodeDecodeError as error:
+            raise UserError(f"{piece.path}: damaged ({error}); restore the file from a copy") from None
+        for domain, text, name, source, licence, group, digest in zip(*columns, strict=True):
+            if text_hash(text.encode()) != digest:
+                raise UserError(
+                    f"{piece.path}: damaged (the text of {domain}:{name} is not the one that its hash was taken of); "
+                    f"restore the file from a copy"
+                )
             yield domain, Document(text, name, source, licence, group)
+    if tree.root() != edition.manifest.root:
+        raise UserError(f"{edition.folder}: not what was written (another Merkle root); restore the folder from a copy")
+
+
+def verify(edition: OpenEdition) -> None:
+    """Raise `UserError` if the documents that an edition keeps are not those that were written."""
+    for _ in edition_documents(edition):
+        pass
 
 
 def copy_editions(old: Path, new: Path) -> None:

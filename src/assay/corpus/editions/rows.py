@@ -46,6 +46,7 @@ class RowsWriter:
             path, schema, compression="zstd",
             use_dictionary=[name for name in _REPEATING if name in schema.names],  # pyright: ignore[reportArgumentType]
             write_statistics=_SAID_ONCE,  # pyright: ignore[reportArgumentType]
+            write_page_checksum=True,
         )  # fmt: skip
         self._tables: list[pa.Table] = []
         self._held = 0
@@ -82,6 +83,11 @@ class RowsWriter:
             table = pa.concat_tables(self._tables).combine_chunks()
             self._writer.write_table(table, row_group_size=max(1, len(table)))
         self._tables, self._held = [], 0
+
+
+def open_rows(path: Path) -> pq.ParquetFile:
+    """A file of rows, whose pages are compared with their checksums as they are read."""
+    return pq.ParquetFile(path, page_checksum_verification=True)
 
 
 def leaves(table: pa.Table) -> list[bytes]:

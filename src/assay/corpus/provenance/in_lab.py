@@ -7,10 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from assay.corpus.editions.edition import OpenEdition, lineage, newest_edition
-from assay.corpus.provenance.story import Chapter, DocumentStory, hash_prefix
+from assay.corpus.editions.edition import OpenEdition, has_text, lineage, newest_edition
+from assay.corpus.editions.entries import read_entry
+from assay.corpus.editions.rows import open_rows
+from assay.corpus.provenance.story import Chapter, DocumentStory, hash_prefix, is_called
+from assay.corpus.removal.record import removed_documents
+from assay.corpus.removal.request import ON_REQUEST
 from assay.spec.errors import UserError
 
 #: Domain, id and hash, as it came in, of a document.
@@ -20,12 +23,15 @@ Key = tuple[str, str, bytes]
 def find_in_lab(lab: Path, wanted: str) -> list[DocumentStory]:
     """The documents of a lab whose id is `wanted`, or whose hash, as they came in or in any edition, begins so.
 
+    `DOMAIN:ID` is the document of that id in the domain. Of documents that were removed on request all is told but
+    their text.
+
     Raises:
         UserError: there is none.
     """
-    editions = list(lineage(newest_edition(lab)))[::-1]
+    editions = list(lineage(newest_edition(lab)))[::-1] if has_text(lab) else []
+    stories = _removed(lab, wanted)
     keys = {key for edition in editions for key in _asked(edition, wanted)}
-    stories: dict[Key, DocumentStory] = {}
     for edition in editions:
         for row, removed in _rows(edition, keys):
             key = (row["domain"], row["id"], row["hash"])
@@ -36,6 +42,24 @@ def find_in_lab(lab: Path, wanted: str) -> list[DocumentStory]:
     return list(stories.values())
 
 
+def _removed(lab: Path, wanted: str) -> dict[Key, DocumentStory]:
+    prefix = hash_prefix(wanted)
+    stories: dict[Key, DocumentStory] = {}
+    for request, date, each in removed_documents(lab):
+        if is_called(wanted, each.domain, each.id) or (prefix and any(h.startswith(prefix) for h in each.hashes)):
+            said = {name: getattr(each, name) for name in ("id", "domain", "source", "licence", "retrieved", "group")}
+            key = (each.domain, each.id, bytes.fromhex(each.hash))
+            story = stories.setdefault(key, DocumentStory(**said, hash=each.hash, extra={}))
+            for number, passing in enumerate(each.passings):
+                rules = (passing.removed_by,) if passing.removed_by else tuple(passing.taken)
+                fate = "removed" if passing.removed_by else "changed" if rules else "kept" if number else "added"
+                story.chapters.append(Chapter("", passing.step, fate, rules, "", passing.bytes, ""))
+            detail = f"asked for as {', '.join(request.asks_for(each.source, each.hashes))} on {date}"
+            detail += f", {request.reason}" if request.reason else ""
+            story.chapters.append(Chapter("", "remove", "removed", (ON_REQUEST,), detail, 0, ""))
+    return stories
+
+
 def _asked(edition: OpenEdition, wanted: str) -> Iterator[Key]:
     prefix = hash_prefix(wanted)
     for path, side in _files(edition):
@@ -44,7 +68,9 @@ def _asked(edition: OpenEdition, wanted: str) -> Iterator[Key]:
         for batch in _read(path):
             columns = (batch[name].to_pylist() for name in ("domain", "id", "hash", "text_hash"))
             for domain, name, came, now in zip(*columns, strict=True):
-                if name == wanted or (prefix and (came.hex().startswith(prefix) or now.hex().startswith(prefix))):
+                if is_called(wanted, domain, name) or (
+                    prefix and (came.hex().startswith(prefix) or now.hex().startswith(prefix))
+                ):
                     yield domain, name, came
 
 
@@ -52,7 +78,7 @@ def _rows(edition: OpenEdition, keys: Set[Key]) -> Iterator[tuple[dict[str, Any]
     """The rows of some documents, and whether the edition removed them."""
     ids = pa.array([name for _, name, _ in keys], pa.string())
     for path, side in _files(edition):
-        with pq.ParquetFile(path) as file:
+        with open_rows(path) as file:
             for group, batch in enumerate(_read(path)):
                 maybe = pc.is_in(batch["id"], ids)  # pyright: ignore[reportAttributeAccessIssue]
                 if pc.any(maybe).as_py():  # pyright: ignore[reportAttributeAccessIssue]
@@ -70,10 +96,10 @@ def _files(edition: OpenEdition) -> Iterator[tuple[Path, str]]:
 def _read(path: Path) -> Iterator[pa.Table]:
     """A table of what names a document for each row group."""
     try:
-        with pq.ParquetFile(path) as file:
+        with open_rows(path) as file:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group, columns=["domain", "id", "hash", "text_hash"], use_threads=False)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: damaged ({str(error).splitlines()[0]}); restore it from a copy") from None
 
 
@@ -86,10 +112,9 @@ def _chapter(edition: OpenEdition, row: dict[str, Any], removed: bool, before: l
     step, size = edition.manifest.step, len(row["text"].encode())
     if removed:
         return Chapter(edition.id, step, "removed", (row["removed_by"],), row["detail"], size, row["text"])
-    if not before:
+    if not before or before[-1].fate == "removed":
         return Chapter(edition.id, step, "added", (), "", size, row["text"])
     if row["text"] == before[-1].text:
         return Chapter(edition.id, step, "kept", (), "", size, row["text"])
-    entry = row["steps"][-1].removeprefix(f"{step}: ")
-    rules, _, detail = entry.partition(" (")
-    return Chapter(edition.id, step, "changed", tuple(rules.split(", ")), detail.removesuffix(")"), size, row["text"])
+    entry = read_entry(step, row["steps"][-1])
+    return Chapter(edition.id, step, "changed", tuple(entry.taken), entry.detail, size, row["text"])

@@ -56,3 +56,8 @@ class DocumentStory:
 def hash_prefix(wanted: str) -> str:
     """The beginning of a hash, if that may be meant; else ''."""
     return wanted.lower() if len(wanted) >= SHORTEST and set(wanted.lower()) <= _HEX else ""
+
+
+def is_called(wanted: str, domain: str, name: str) -> bool:
+    """Whether a document is meant: by its id, or by `DOMAIN:ID`, as steps write it."""
+    return wanted in (name, f"{domain}:{name}")

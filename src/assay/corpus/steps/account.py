@@ -16,6 +16,9 @@ class Amount(Frozen):
     def __add__(self, other: "Amount") -> "Amount":
         return Amount(documents=self.documents + other.documents, bytes=self.bytes + other.bytes)
 
+    def __sub__(self, other: "Amount") -> "Amount":
+        return Amount(documents=self.documents - other.documents, bytes=self.bytes - other.bytes)
+
 
 class Flow(Frozen):
     """What went in and what came out."""

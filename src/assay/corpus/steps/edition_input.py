@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.corpus.editions.edition import OpenEdition
+from assay.corpus.editions.rows import open_rows
 from assay.corpus.steps.account import Files
 from assay.corpus.texts import Texts
 from assay.spec.errors import UserError
@@ -33,9 +34,9 @@ class EditionBatch:
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Some columns, or all."""
         try:
-            with pq.ParquetFile(self._path) as file:
+            with open_rows(self._path) as file:
                 return file.read_row_group(self._group, columns=columns, use_threads=False)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _damaged(self._path, error) from None
 
     @cached_property
@@ -114,7 +115,7 @@ class EditionInput:
         for shard, path in enumerate(self._paths):
             try:
                 metadata = pq.read_metadata(path)
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
                 raise _damaged(path, error) from None
             size, groups = path.stat().st_size, metadata.num_row_groups
             for group in range(groups):

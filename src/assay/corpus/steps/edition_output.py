@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from assay.corpus.editions.edition import Edition, ShardFiles, publish
+from assay.corpus.editions.entries import write_entry
 from assay.corpus.editions.rows import REMOVED, SCHEMA, RowsWriter, leaves, text_hash
 from assay.corpus.merkle import MerkleTree
 from assay.corpus.steps.edition_input import EditionBatch
@@ -74,11 +75,10 @@ def changed_rows(table: pa.Table, judged: Judged, step: str) -> pa.Table:
         return table
     texts, hashes, steps = (table[name].to_pylist() for name in ("text", "text_hash", "steps"))
     for row in touched:
-        texts[row] = judged.texts[row]
-        hashes[row] = text_hash(texts[row].encode())
-        detail = judged.details.get(row, "")
-        entry = f"{step}: {', '.join(judged.changed[row])}"
-        steps[row] = [*steps[row], f"{entry} ({detail})" if detail else entry]
+        new = judged.texts[row].encode()
+        taken = judged.taken_by(row, len(texts[row].encode()) - len(new))
+        texts[row], hashes[row] = judged.texts[row], text_hash(new)
+        steps[row] = [*steps[row], write_entry(step, taken, judged.details.get(row, ""))]
     for name, values in (("text", texts), ("text_hash", hashes), ("steps", steps)):
         field = SCHEMA.field(name)
         table = table.set_column(SCHEMA.get_field_index(name), field, pa.array(values, field.type))

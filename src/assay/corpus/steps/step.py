@@ -55,6 +55,13 @@ class Judged:
     details: Mapping[int, str] = field(default_factory=dict)
     taken: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
+    def taken_by(self, row: int, shorter: int) -> dict[str, int]:
+        """Bytes that each rule took away from a document that is now so many bytes shorter."""
+        rules = self.changed[row]
+        taken = dict(zip(rules, self.taken.get(row, (0,) * len(rules)), strict=True))
+        taken[rules[0]] += shorter - sum(taken.values())
+        return taken
+
 
 class Step(Protocol):
     """A step over documents.

@@ -81,12 +81,9 @@ def tally(sizes: np.ndarray, codes: np.ndarray, names: list[str], judged: Judged
     for row, text in judged.texts.items():
         if alive[row]:
             after[row] = len(text.encode())
-            rules = judged.changed[row]
-            taken = judged.taken.get(row, (0,) * len(rules))
-            for rule, amount in zip(rules, taken, strict=True):
+            for rule, amount in judged.taken_by(row, int(sizes[row] - after[row])).items():
                 result.changed[rule] += 1
                 result.changed_bytes[rule] += amount
-            result.changed_bytes[rules[0]] += int(sizes[row] - after[row]) - sum(taken)
     for counter, weights in (
         (result.into, None), (result.into_bytes, sizes), (result.out, alive), (result.out_bytes, after),
     ):  # fmt: skip

@@ -28,7 +28,7 @@ def tokenizer_named(text: str) -> Wanted:
 
 def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of a corpus folder. Raises `UserError` when the folder or the tokenizer is damaged."""
-    if open_corpus(folder).tokenizer == "bytes":
+    if open_corpus(folder, withdrawn=True).tokenizer == "bytes":
         return Bytes()
     from assay.corpus.tokenizers.hf import HuggingFace  # brings pyarrow and tokenizers, which start a thread
 

@@ -19,8 +19,9 @@ def export(
 ) -> None:
     """Describe a lab's newest edition for other programs: files with checksums, columns, licences, sources and steps.
 
-    Without --out, croissant.json is written beside the edition's files. Among the documents are those that a corpus of
-    the lab holds out or seals: hand them to nobody who trains what is judged here.
+    The documents are compared with the edition's Merkle root first. Without --out, croissant.json is written beside the
+    edition's files. Among the documents are those that a corpus of the lab holds out or seals: hand them to nobody who
+    trains what is judged here.
 
     Examples:
 
@@ -28,11 +29,13 @@ def export(
         assay corpus export mylab --format croissant --out dataset
     """
     from assay.corpus.editions.croissant import write_croissant
+    from assay.corpus.editions.documents import verify
     from assay.corpus.editions.edition import newest_edition
     from assay.spec.lab import LabConfig
 
     folder = find_lab(lab)
     edition = newest_edition(folder)
+    verify(edition)
     path = write_croissant(edition, LabConfig.from_toml(folder / "lab.toml").name, out)
     facts = {"format": format, "file": str(path), "edition": edition.id, "documents": edition.manifest.documents,
              "bytes": edition.manifest.bytes}  # fmt: skip

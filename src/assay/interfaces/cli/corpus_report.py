@@ -91,6 +91,7 @@ def _lab_facts(folder: Path, how: _How) -> "CorpusFacts":
     from assay.campaign.champion_losses import champion_losses
     from assay.campaign.lab import Lab
     from assay.corpus.analysis.lab_text import lab_text
+    from assay.corpus.manifest import is_withdrawn
 
     lab = Lab(folder)
 
@@ -101,7 +102,7 @@ def _lab_facts(folder: Path, how: _How) -> "CorpusFacts":
     try:
         facts = _facts(lab_text(lab.folder, lab.corpus_dir), how)
         losses, missing = champion_losses(lab, how.seed, tick)
-        if facts.tokens is None:
+        if facts.tokens is None and not is_withdrawn(lab.corpus_dir):
             facts = facts.with_tokens({name: domain.train for name, domain in lab.corpus().domains.items()})
         return facts.model_copy(update={"losses": losses, "no_losses": missing})
     finally:

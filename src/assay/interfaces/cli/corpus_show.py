@@ -53,10 +53,11 @@ def _print(story: dict[str, Any]) -> None:
         print(f"  also       {', '.join(f'{key}: {value}' for key, value in story['extra'].items())}")
     before = None
     for chapter in story["history"]:
-        rules = f" by {', '.join(chapter['rules'])}" if chapter["rules"] else ""
+        by = ", ".join(chapter["rules"])
+        rules = f" {by.removeprefix('removed ')}" if by == "removed on request" else f" by {by}" if by else ""
         detail = f": {chapter['detail']}" if chapter["detail"] else ""
-        print(f"  {chapter['step'] or 'input':9}  {chapter['fate']}{rules}{detail} "
-              f"({size(chapter['bytes'])}, in {chapter['place']})")  # fmt: skip
+        where = ", ".join(filter(None, (size(chapter["bytes"]) if chapter["bytes"] else "", chapter["place"])))
+        print(f"  {chapter['step'] or 'input':9}  {chapter['fate']}{rules}{detail}{f' ({where})' if where else ''}")
         if chapter["text"] != before:
             print("".join(f"      | {line}\n" for line in chapter["text"].splitlines()), end="")
         before = chapter["text"]

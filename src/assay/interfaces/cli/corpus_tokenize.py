@@ -32,9 +32,11 @@ def tokenize(
         assay corpus tokenize mylab --tokenizer gpt2/tokenizer.json --json
     """
     from assay.campaign.corpora import adopt, begun
+    from assay.campaign.lock import controlling
     from assay.corpus.build import build_from
     from assay.corpus.editions.documents import edition_documents
     from assay.corpus.editions.edition import newest_edition
+    from assay.corpus.editions.lock import making_edition
     from assay.corpus.licences.policy import check_licences
     from assay.corpus.tokenizers.kinds import tokenizer_named
     from assay.corpus.tokenizers.measures import corpus_fit
@@ -50,7 +52,7 @@ def tokenize(
         if tokenizer == "same":
             tokenizer = "bytes" if opened.corpus().tokenizer == "bytes" else str(opened.corpus_dir / "tokenizer.json")
         tokenizer_named(tokenizer)
-        with corpus_progress(quiet=json) as progress:
+        with making_edition(opened.folder), corpus_progress(quiet=json) as progress:
             built = build_from(
                 opened.folder / "corpora", edition_documents(edition), tokenizer, progress,
                 vault=opened.folder / "vault", total=edition.manifest.bytes, workers=workers or None,
@@ -58,7 +60,8 @@ def tokenize(
         manifest, present = built.manifest, opened.config.corpus.id
         trained = begun(opened) if manifest.id != present else ""
         if manifest.id != present and not trained:
-            adopt(opened, manifest, edition.id)
+            with controlling(opened.folder, "assay corpus tokenize"):
+                adopt(opened, manifest, edition.id)
         folder = opened.folder / "corpora" / manifest.id
     finally:
         opened.close()

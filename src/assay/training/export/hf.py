@@ -52,7 +52,7 @@ def write(run: Path, out: Path) -> Exported:
     settings, corpus = order.run.recipe.model, Path(order.corpus_dir)
     family = family_of(settings)
     shape = shape_at(order.run.recipe, order.run.scale, order.vocab)
-    end = open_corpus(corpus).end_of_text
+    end = open_corpus(corpus, withdrawn=True).end_of_text
     config = family.config(shape, settings) | {
         "bos_token_id": end, "eos_token_id": end, "pad_token_id": None, "dtype": "float32"
     }  # fmt: skip

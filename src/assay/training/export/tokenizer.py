@@ -12,7 +12,7 @@ from assay.corpus.tokenizers.bytes import Bytes
 
 def tokenizer_files(corpus: Path, context: int) -> dict[str, bytes]:
     """Both files. Ids are those of training; text never becomes the end-of-text token, whatever it spells."""
-    manifest, end = open_corpus(corpus), END_OF_TEXT
+    manifest, end = open_corpus(corpus, withdrawn=True), END_OF_TEXT
     if manifest.tokenizer == "bytes":
         tokenizer = json.dumps(byte_tokenizer(), ensure_ascii=False, indent=1).encode()
     else:

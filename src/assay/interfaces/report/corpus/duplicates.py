@@ -6,7 +6,7 @@ from assay.corpus.analysis.facts import CorpusFacts, Shown
 from assay.interfaces.report import wording
 from assay.interfaces.report.corpus import bars
 from assay.interfaces.report.corpus.quoting import document, missing, quoted
-from assay.interfaces.report.corpus.trouble import steps_called
+from assay.interfaces.report.corpus.trouble import removed_since, steps_called
 from assay.interfaces.report.html import Content, Html, element
 from assay.interfaces.report.parts import details, figure, section, table
 from assay.interfaces.report.plot import curves, line, plot, polyline
@@ -23,12 +23,8 @@ _TITLES = {
 
 def duplicates(facts: CorpusFacts) -> Html:
     """Clusters that deduplication found, with documents kept and dropped."""
-    parts = [
-        (rule, part)
-        for step in steps_called(facts, "dedup")
-        for rule, part in step.report.items()
-        if isinstance(part, dict)
-    ]
+    steps = steps_called(facts, "dedup")
+    parts = [(rule, part) for step in steps for rule, part in step.report.items() if isinstance(part, dict)]
     left = (
         f"{wording.plural(facts.same_texts, 'document')} of what is here have exactly the text of another one."
         if facts.same_texts
@@ -41,6 +37,7 @@ def duplicates(facts: CorpusFacts) -> Html:
         "duplicates",
         "Duplicates",
         element("p", left),
+        removed_since(steps),
         [(_clusters if "clusters" in part else _pieces)(rule, part) for rule, part in parts],
     )
 

@@ -1,5 +1,6 @@
 """What should not be in a corpus: text of evaluations, personal data."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from assay.corpus.analysis.facts import CorpusFacts, StepFacts
@@ -14,6 +15,17 @@ _MOST_PHRASES = 20
 
 def steps_called(facts: CorpusFacts, name: str) -> list[StepFacts]:
     return [step for step in facts.steps if step.account.step == name]
+
+
+def removed_since(steps: Sequence[StepFacts]) -> Content:
+    """A remark where what steps found counts documents that were removed on request afterwards."""
+    most = max((step.report.get("removed_on_request", 0) for step in steps), default=0)
+    if not most:
+        return None
+    gone = f"{wording.plural(most, 'document')} that the step was given"
+    return element(
+        "p", f"This is what was found when the step was taken; {gone} went on request since.", class_="aside"
+    )
 
 
 def contamination(facts: CorpusFacts) -> Html:
@@ -55,6 +67,7 @@ def contamination(facts: CorpusFacts) -> Html:
             range(1, 5 + len(domains)),
         ),
         element("p", kept) if common else None,
+        removed_since(steps[-1:]),
         _phrases("To be looked at by a person: what is likeliest to be chance comes first", report.get("review", ())),
         _phrases("Common phrases", common.get("phrases", ())),
     )

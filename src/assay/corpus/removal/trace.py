@@ -1,0 +1,97 @@
+"""Documents that are to be removed, on their way through the editions."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from assay.corpus.editions.edition import OpenEdition
+from assay.corpus.editions.entries import read_entry
+from assay.corpus.editions.rows import open_rows
+from assay.corpus.removal.quotations import Quotations
+from assay.corpus.removal.request import Request
+from assay.spec.errors import UserError
+
+_MEANT_BY = ("source", "hash", "text_hash")
+_SAID = ("id", "domain", "source", "licence", "retrieved", "group")
+
+#: Domain, id and hash, as it came in, of a document.
+Key = tuple[str, str, bytes]
+
+
+class Passing(NamedTuple):
+    """A document in an edition. `taken`: bytes that the step took away, by rule; `removed_by`: '' if it was kept."""
+
+    edition: str
+    step: str
+    bytes: int
+    taken: dict[str, int]
+    removed_by: str
+
+
+@dataclass
+class Traced:
+    """A document that is to be removed. `hashes`: of its text in any edition, in hex; `hash`: as it came in."""
+
+    id: str
+    domain: str
+    source: str
+    licence: str
+    retrieved: str
+    group: str
+    hash: str
+    hashes: set[str] = field(default_factory=set)
+    passings: list[Passing] = field(default_factory=list)
+
+
+def trace(
+    line: Sequence[OpenEdition], others: Sequence[OpenEdition], request: Request, quotations: Quotations
+) -> list[Traced]:
+    """The documents that are meant, with all their passings through a line of editions.
+
+    Args:
+        line: from the first edition to the newest.
+        others: editions apart from it, which may hold some too.
+        quotations: is shown all their texts.
+    """
+    found: dict[Key, Traced] = {}
+    entries: dict[Key, int] = {}
+    for edition in (*line, *others):
+        for row, side in meant_rows(edition, request):
+            key = (row["domain"], row["id"], row["hash"])
+            traced = found.setdefault(key, Traced(**{name: row[name] for name in _SAID}, hash=row["hash"].hex()))
+            traced.hashes |= {row["hash"].hex(), row["text_hash"].hex()}
+            quotations.see(row["text"])
+            if edition in others:
+                continue
+            size = len(row["text"].encode())
+            changed = side == "kept" and len(row["steps"]) > entries.get(key, len(row["steps"]))
+            taken = _taken(edition, row, traced.passings[-1].bytes - size) if changed else {}
+            entries[key] = len(row["steps"])
+            passing = Passing(edition.id, edition.manifest.step, size, taken, row.get("removed_by", ""))
+            traced.passings.append(passing)
+    return list(found.values())
+
+
+def _taken(edition: OpenEdition, row: dict[str, Any], shorter: int) -> dict[str, int]:
+    taken = read_entry(edition.manifest.step, row["steps"][-1]).taken
+    known = {rule: size or 0 for rule, size in taken.items()}
+    known[next(iter(known))] += shorter - sum(known.values())  # as in `Judged.taken_by`
+    return known
+
+
+def meant_rows(edition: OpenEdition, request: Request) -> Iterator[tuple[dict[str, Any], str]]:
+    """The rows of an edition that a request means, each with its side: `kept` or `removed`."""
+    for side in ("kept", "removed"):
+        for shard in edition.manifest.shards:
+            path = edition.shard(shard.name, side)
+            try:
+                with open_rows(path) as file:
+                    for group in range(file.num_row_groups):
+                        meant = request.rows(file.read_row_group(group, columns=list(_MEANT_BY), use_threads=False))
+                        if meant.any():
+                            table = file.read_row_group(group, use_threads=False).filter(pa.array(meant))
+                            yield from ((row, side) for row in table.to_pylist())
+            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+                raise UserError(f"{path}: damaged ({str(error).splitlines()[0]}); restore it from a copy") from None
