@@ -1,6 +1,6 @@
 """Quotations are found as a search through every text finds them; entries of steps are read as they were written."""
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assay.corpus.editions.entries import Entry, read_entry, write_entry
@@ -10,7 +10,7 @@ TEXTS = st.lists(st.text("ab \n", min_size=10, max_size=60), min_size=1, max_siz
 NAMES = st.from_regex(r"[a-z_]{1,8}(\.[a-z_]{1,8})?", fullmatch=True)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS, st.lists(st.text("ab \n…", max_size=40), max_size=6), st.data())
 def test_quotations_are_those_of_a_plain_search(texts: list[str], strings: list[str], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(texts[0])))
