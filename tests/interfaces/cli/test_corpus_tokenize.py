@@ -138,3 +138,16 @@ def test_train_and_compare(source: Path, tmp_path: Path) -> None:
     assert facts("tokenizer", "compare", "bytes", small)["overlap"]["shared"] == 256
     done = assay("tokenizer", "compare", "bytes", "bpe:300")
     assert (done.code, "not trained yet" in done.err) == (2, True)
+    done = assay("tokenizer", "train", tmp_path / "t.json", source, "--vocab", "10")
+    assert done.err.splitlines()[-1].startswith("assay: --vocab 10: give a number of tokens from 257 to 65536")
+
+
+def test_compare_tries_the_text_of_a_lab(lab: Path) -> None:
+    """Bytes on bytes: a token a byte, of all that the corpus trains on, since it is less than a megabyte."""
+    found = facts("tokenizer", "compare", "bytes", lab)["on"]
+    domains = open_corpus(lab / "corpora" / LabConfig.from_toml(lab / "lab.toml").corpus.id).domains
+    assert set(found) == set(domains)
+    for name, domain in domains.items():
+        for which in ("first", "second"):
+            assert found[name][which]["bytes"] == found[name][which]["tokens"] == domain.train.bytes
+            assert found[name][which]["documents"] == domain.train.documents

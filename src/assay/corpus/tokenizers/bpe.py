@@ -11,7 +11,7 @@ from assay.corpus.tokenizers.counting import count_words
 from assay.corpus.tokenizers.merges import learn_merges
 from assay.spec.errors import UserError
 
-_LEAST, _MOST = 257, 1 << 16
+FEWEST, MOST = 257, 1 << 16
 
 
 def wanted(argument: str) -> Wanted:
@@ -19,9 +19,9 @@ def wanted(argument: str) -> Wanted:
     from assay.corpus.tokenizers.hf import HuggingFace
 
     size = int(argument) if argument.isascii() and argument.isdigit() else 0
-    if not _LEAST <= size <= _MOST:
+    if not FEWEST <= size <= MOST:
         raise UserError(
-            f"tokenizer 'bpe:{argument}' is not known: write 'bpe:N' with a vocabulary N from {_LEAST} to {_MOST}, for "
+            f"tokenizer 'bpe:{argument}' is not known: write 'bpe:N' with a vocabulary N from {FEWEST} to {MOST}, for "
             f"example bpe:4096"
         )
     return Wanted(f"bpe:{size}", size, True, lambda documents: HuggingFace(train_bpe(documents(), size)))

@@ -64,6 +64,17 @@ def training_documents(folder: Path) -> TrainingDocuments:
     return TrainingDocuments(folder)
 
 
+def sample_texts(folder: Path, most: int) -> dict[str, list[str]]:
+    """Documents spread over each domain of a corpus, of about so many bytes in all a domain."""
+    documents = training_documents(folder)
+    domains, found = np.asarray(documents.table["domain"].to_pylist()), dict[str, list[str]]()
+    for name in documents.manifest.domains:
+        numbers = np.flatnonzero(domains == name)
+        every = max(1, -(-int(documents.sizes[numbers].sum()) // most))
+        found[name] = [documents.text(int(number)).decode() for number in numbers[::every]]
+    return found
+
+
 class TrainingBatch:
     """Consecutive documents of those that the step before left.
 

@@ -21,7 +21,7 @@ def show(
 
     Examples:
 
-        assay corpus show mylab books/emma.txt
+        assay corpus show mylab emma.txt
         assay corpus show 3f9a2b17c0
         assay corpus show cleaned/ web-000017 --json
     """

@@ -31,9 +31,12 @@ def train(
     """
     from assay.corpus.documents import Source
     from assay.corpus.sources import read_source
+    from assay.corpus.tokenizers.bpe import FEWEST, MOST
     from assay.corpus.tokenizers.kinds import tokenizer_named
     from assay.interfaces.cli.progress import corpus_progress
 
+    if not FEWEST <= vocab <= MOST:
+        raise UserError(f"--vocab {vocab}: give a number of tokens from {FEWEST} to {MOST}, for example --vocab 4096")
     wanted = tokenizer_named(f"bpe:{vocab}")
     if not sources:
         raise UserError("no text to train on; expected: assay tokenizer train OUT PATH…")
@@ -82,30 +85,22 @@ def compare(
     """Compare two tokenizers: what their vocabularies share, and how each suits some text.
 
     For each text it says bytes a token (compression), tokens a word (fertility), and how many documents do not come
-    back from their tokens as they were. At most the first megabyte of each text is tried.
+    back from their tokens as they were. At most the first megabyte of each text is tried; without --on, and where one
+    of the two is a lab or a corpus, a megabyte from all over each domain that it trains on.
 
     Examples:
 
         assay tokenizer compare bytes mylab
         assay tokenizer compare mylab tokenizer.json --on prose=./books --json
     """
-    from assay.corpus.documents import Source
-    from assay.corpus.sources import read_source
-    from assay.corpus.tokenizers.measures import SAMPLE_BYTES, fit, overlap
+    from assay.corpus.tokenizers.measures import fit, overlap
 
     names = ("first", "second")
     pair = {name: _tokenizer(text) for name, text in zip(names, (first, second), strict=True)}
     shared = overlap(*pair.values())
     fits = {}
-    for text in on:
-        name, _, location = text.partition("=")
-        if not (name and location):
-            raise UserError(f"--on {text}: expected NAME=PATH, for example --on prose=./books")
-        sample: list[str] = []
-        for document in read_source(Source(name, location)):
-            sample.append(document.text)
-            if sum(map(len, sample)) >= SAMPLE_BYTES:
-                break
+    texts = _given(on) if on else _own((first, second))
+    for name, sample in texts.items():
         fits[name] = {which: fit(tokenizer, sample) for which, tokenizer in pair.items()}
     if json:
         print_json({
@@ -127,18 +122,61 @@ def compare(
                 f"  {which:6} {found.bytes_per_token:5.2f} bytes a token, {found.fertility:5.2f} tokens a word, "
                 f"{found.used} different tokens, {found.changed} of {found.documents} documents changed"
             )
+    if not fits:
+        print("No text was tried; name some with --on NAME=PATH, for example --on prose=./books.")
+
+
+def _given(on: tuple[str, ...]) -> dict[str, list[str]]:
+    """The beginning of each text that --on names."""
+    from assay.corpus.documents import Source
+    from assay.corpus.sources import read_source
+    from assay.corpus.tokenizers.measures import SAMPLE_BYTES
+
+    found: dict[str, list[str]] = {}
+    for text in on:
+        name, _, location = text.partition("=")
+        if not (name and location):
+            raise UserError(f"--on {text}: expected NAME=PATH, for example --on prose=./books")
+        size, sample = 0, list[str]()
+        for document in read_source(Source(name, location)):
+            sample.append(document.text)
+            size += len(document.text)
+            if size >= SAMPLE_BYTES:
+                break
+        found[name] = sample
+    return found
+
+
+def _own(places: tuple[str, str]) -> dict[str, list[str]]:
+    """Text of the labs and corpora among two places."""
+    from assay.corpus.tokenizers.measures import SAMPLE_BYTES
+    from assay.corpus.views.training import sample_texts
+
+    found: dict[str, list[str]] = {}
+    for place in places:
+        folder = _corpus(place)
+        if folder is not None:
+            for name, sample in sample_texts(folder, SAMPLE_BYTES).items():
+                found[f"{name} of {place}" if name in found else name] = sample
+    return found
+
+
+def _corpus(place: str) -> Path | None:
+    """The corpus folder that a place is, or a lab's."""
+    from assay.interfaces.cli.shared import open_lab
+
+    if (Path(place) / "lab.toml").is_file():
+        lab = open_lab(Path(place))
+        lab.close()
+        return lab.corpus_dir
+    return Path(place) if (Path(place) / "manifest.json").is_file() else None
 
 
 def _tokenizer(text: str):
     from assay.corpus.tokenizers.kinds import load_tokenizer, tokenizer_named
-    from assay.interfaces.cli.shared import open_lab
 
-    folder = Path(text)
-    if (folder / "lab.toml").is_file():
-        lab = open_lab(folder)
-        lab.close()
-        return load_tokenizer(lab.corpus_dir)
-    if (folder / "manifest.json").is_file():
+    folder = _corpus(text)
+    if folder is not None:
         return load_tokenizer(folder)
     wanted = tokenizer_named(text)
     if wanted.trained:
