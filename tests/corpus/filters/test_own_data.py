@@ -156,7 +156,8 @@ def test_a_domain_in_another_language(tmp_path: Path) -> None:
     source.write_text("".join(
         json.dumps({"id": f"{i}", "domain": domain, "text": text}) + "\n" for i, (domain, text) in enumerate(records)
     ))  # fmt: skip
-    run_bare(step, source, tmp_path / "out.jsonl")
+    account = run_bare(step, source, tmp_path / "out.jsonl")
+    assert account.report["limit"] is None  # nothing is learned
     left = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [(row["domain"], row["text"]) for row in left] == [("web", ENGLISH), ("french", FRENCH)]
 

@@ -77,9 +77,11 @@ class Plan:
 
     def report(self, chains: Chains, settings: Cleaning) -> dict[str, Any]:
         """JSON data about rules and edits in every domain."""
+        learned = any(each.learned for one in chains.common for each in (*one.rules, *one.edits))
+        limit = settings.limit if settings.learn and learned else None
         return {
-            "limit": settings.limit if settings.learn else None,
-            "domains": [_domain(domain, self.together[domain], settings) for domain in self.domains],
+            "limit": limit,
+            "domains": [_domain(domain, self.together[domain], limit) for domain in self.domains],
             "rules": [
                 {
                     "domain": domain, "rule": name, "statistic": rule.statistic, "side": rule.side,
@@ -104,17 +106,18 @@ class Plan:
             ],
             "too_few_to_remove_any": [
                 domain for domain in self.domains
-                if settings.learn and allowed(settings.limit, self.together[domain].documents) == 0
+                if limit is not None and allowed(limit, self.together[domain].documents) == 0
             ],
         }  # fmt: skip
 
 
-def _domain(name: str, all_rules: Together, settings: Cleaning) -> dict[str, Any]:
+def _domain(name: str, all_rules: Together, limit: float | None) -> dict[str, Any]:
     documents, size = all_rules.documents, all_rules.bytes
     return {
         "domain": name, "documents": documents, "bytes": size,
-        "may_go": {"documents": allowed(settings.limit, documents), "bytes": allowed(settings.limit, size)}
-        if settings.learn else None,
+        "may_go": None
+        if limit is None
+        else {"documents": allowed(limit, documents), "bytes": allowed(limit, size)},
         "published_would_remove": _share(all_rules.published, documents),
         "removes": {"documents": all_rules.removed, "bytes": all_rules.removed_bytes},
         "share": _share(all_rules.removed, documents),

@@ -59,7 +59,7 @@ class Clean:
             if number == 0 and self._learns_edits:
                 part = _losses(filters, texts)
             else:
-                on = self._switches(filters, [domains[i] for i in rows.tolist()], plan or Plan())
+                on = self._switches(filters, [domains[int(i)] for i in rows], plan or Plan())
                 part = measure(filters, texts, on)
             for name, values in part.items():
                 found.setdefault(name, np.zeros(len(domains), values.dtype))[rows] = values

@@ -143,7 +143,9 @@ def _show(account: "Account") -> None:
         _table(("domain", "edit", "would take of the bytes"), off)
     if few := report["too_few_to_remove_any"]:
         limit = _percent(report["limit"])
-        print(f"\nSo few documents that {limit} is less than one, so that learned rules remove none: {', '.join(few)}")
+        print(
+            f"\nSo few documents that {limit} of them is less than one: learned rules remove none of {', '.join(few)}"
+        )
     print()
 
 
