@@ -115,7 +115,7 @@ def test_an_example_of_a_help_text(
     example = example.replace(" --open", "")
     if "corpus diff mylab" in example:  # the ids of two editions, by their beginnings
         assert assay("corpus", "clean", folder / "mylab").code == 0
-        one, other = sorted(path.parent.name[:6] for path in (folder / "mylab" / "text").glob("*/manifest.json"))
+        one, other = sorted(path.parent.name[:6] for path in (folder / "mylab" / "text").glob("*/edition.json"))
         example = example.replace("3f2a", one).replace("81cd", other)
     if "corpus add mylab" in example:  # a lab that has none of it yet
         example = example.replace("mylab", "empty")
