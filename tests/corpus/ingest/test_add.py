@@ -145,15 +145,14 @@ def test_what_was_added_before_is_not_added_again(tmp_path: Path) -> None:
     _, first = add(lab, intake)
     run_in_lab(ToyClean(), lab)
     newest = newest_edition(lab).id
-    left = lab / "text" / ".add-0123456789abcdef"
-    left.mkdir()
     for again in (intake, Intake((Source("web", os.path.relpath(tmp_path / "in")),))):
         account, edition = add(lab, again)
         assert (account.into.documents, account.out.documents, edition) == (0, 0, first)
         assert newest_edition(lab).id == newest
-        assert not left.exists()
     # Another domain is another request, and so are files that changed, even if they are as large as before.
-    add(lab, Intake((Source("other", str(tmp_path / "in")),)))
+    _, second = add(lab, Intake((Source("other", str(tmp_path / "in")),)))
+    both = Intake((Source("other", str(tmp_path / "in")), *intake.sources))
+    assert add(lab, both)[1] == second, "what was added one by one is there together"
     (tmp_path / "in" / "b.txt").write_text("swords"[:5])
     os.utime(tmp_path / "in" / "b.txt", ns=(1, 1))
     with pytest.raises(UserError, match=r"the id 'r1' is in the lab's text already; .* --skip-bad"):
@@ -164,6 +163,7 @@ def test_what_was_added_before_is_not_added_again(tmp_path: Path) -> None:
     os.utime(tmp_path / "in" / "b.txt", ns=(2, 2))
     with pytest.raises(UserError, match=r"a\.jsonl and 2 more: no text in it; passed over: 51 duplicate id"):
         add(lab, Intake(intake.sources, skip_bad=True))
+    assert not list((lab / "text").glob(".add-*"))
 
 
 @pytest.mark.usefixtures("small")

@@ -1,6 +1,7 @@
 """Steps from a person's own files to files, by the real commands: what is said, what is refused, what is left."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,15 @@ def test_adding_again_is_nothing_to_do(here: Path, lab: Path) -> None:
     said = assay("corpus", "add", f"web={here / 'web.jsonl'}", cwd=lab)
     assert (said.code, said.out.startswith("Nothing to do")) == (0, True)
     assert first["edition"] in said.out
+
+
+def test_init_names_what_it_leaves_out(here: Path, material: Path) -> None:
+    shutil.copytree(material / "prose", here / "prose")
+    (here / "prose" / "paper.pdf").write_bytes(b"%PDF-1.4")
+    words = ["--corpus", "prose=prose", "--ladder", material / "ladder.toml", "--recipe", material / "start.toml"]
+    assert "passed over, .pdf: 1 file (paper.pdf)" in assay("init", "one", *words, cwd=here).out
+    assert assay("init", "two", *words, "--json", cwd=here).json["other_files"] == {
+        ".pdf": {"files": 1, "names": ["paper.pdf"]}
+    }
+    # What a lab began with is known, one domain of several too.
+    assert assay("corpus", "add", "one", "prose=prose", "--json", cwd=here).json["in"]["documents"] == 0

@@ -23,7 +23,7 @@ from assay.corpus.bad import BadDocument
 from assay.corpus.documents import Source
 from assay.corpus.editions.edition import TEXT, Edition, OpenEdition, ShardFiles, has_text, newest_edition, publish
 from assay.corpus.editions.lock import making_edition
-from assay.corpus.editions.request import Request, edition_of
+from assay.corpus.editions.request import Request, Taken, edition_of
 from assay.corpus.editions.reshard import reshard
 from assay.corpus.editions.rows import REMOVED, SCHEMA, RowsWriter, leaves
 from assay.corpus.ingest.journal import Finished, Journal
@@ -84,22 +84,23 @@ def add(lab: Path, intake: Intake, *, workers: int = 1, progress: Progress | Non
         raise UserError("nothing to add; write for example prose=./books")
     if intake.shards is not None and intake.shards < 1:
         raise UserError(f"--shards {intake.shards}: give a whole number from 1")
-    files = [shard for source in intake.sources for shard in shards_of(source)]
+    found = [shards_of(source) for source in intake.sources]
+    files = [shard for shards in found for shard in shards]
+    request = Request(sources=tuple(
+        Taken(domain=source.name, files=fingerprint(shards), licence=intake.licence, skip_bad=intake.skip_bad)
+        for source, shards in zip(intake.sources, found, strict=True)
+    ))  # fmt: skip
     with making_edition(lab):
         parent = newest_edition(lab) if has_text(lab) else None
-        request = Request(
-            sources=tuple((source.name, source.location) for source in intake.sources),
-            licence=intake.licence, skip_bad=intake.skip_bad, files=fingerprint(files),
-        )  # fmt: skip
         if parent and (before := edition_of(request, parent)):
-            _clear(lab)
             return Account(step=STEP), before
         asked = {
-            **request.model_dump(mode="json", exclude={"files"}),
-            "parent": parent.id if parent else "", "policy": intake.policy.model_dump(mode="json"),
+            "parent": parent.id if parent else "", "licence": intake.licence, "skip_bad": intake.skip_bad,
+            "policy": intake.policy.model_dump(mode="json"),
+            "sources": [[source.name, source.location] for source in intake.sources],
         }  # fmt: skip
         folder = lab / TEXT / f".add-{sha256_text(canonical_json(asked))[:16]}"
-        journal = _journal(folder, {**asked, "files": [list(file) for file in request.files]})
+        journal = _journal(folder, {**asked, "files": fingerprint(files)})
         source = BareInput(
             files,
             folder / "facts",
@@ -113,14 +114,9 @@ def add(lab: Path, intake: Intake, *, workers: int = 1, progress: Progress | Non
         except BadDocument:  # of other troubles it may go on
             shutil.rmtree(folder)
             raise
-        _clear(lab)
+        for left in (lab / TEXT).glob(".add-*"):  # of requests that nobody made again
+            shutil.rmtree(left)
         return account, edition
-
-
-def _clear(lab: Path) -> None:
-    """Delete what is half done: of requests that nobody made again."""
-    for left in (lab / TEXT).glob(".add-*"):
-        shutil.rmtree(left)
 
 
 def _journal(folder: Path, asked: dict[str, Any]) -> Journal:
@@ -175,7 +171,7 @@ def _take_in(
         if each.name not in counts.into:
             passed = ", ".join(f"{number} {kind}" for kind, number in sorted(source.bad.items()))
             passed = f"; passed over: {passed}" if passed else ""
-            raise UserError(f"{each.location}: nothing to take for domain '{each.name}'{passed}")
+            raise BadDocument("empty", f"{each.location}: nothing to take for domain '{each.name}'{passed}")
     return counts.account(STEP, source.bad, source.other_files, time.monotonic() - wall, cpu_seconds() - cpu)
 
 

@@ -18,7 +18,6 @@ from assay.corpus.steps.facts import Facts
 from assay.corpus.steps.pool import ordered
 from assay.corpus.steps.repeated import repeated
 from assay.corpus.steps.surveys import Surveys
-from assay.spec.errors import UserError
 
 #: Hashes of domains and ids, uint64, in pieces; iterated several times.
 Keys = Iterable[np.ndarray]
@@ -135,7 +134,8 @@ class BareInput:
         if keys.total == keys.before:
             passed = ", ".join(f"{count} {kind}" for kind, count in sorted(self.bad.items()))
             more = f" and {len(self.shards) - 1} more" if len(self.shards) > 1 else ""
-            raise UserError(f"{self.shards[0].path}{more}: no text in it{f'; passed over: {passed}' if passed else ''}")
+            passed = f"; passed over: {passed}" if passed else ""
+            raise BadDocument("empty", f"{self.shards[0].path}{more}: no text in it{passed}")
         again = repeated(keys)
         if len(again) and not self._skip_bad:
             place, before = (again[0] - keys.before).tolist()

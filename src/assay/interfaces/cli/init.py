@@ -51,6 +51,7 @@ def init(
     from assay.corpus.ingest.add import Intake, add
     from assay.corpus.sources import Source
     from assay.corpus.tokenizers.kinds import tokenizer_named
+    from assay.interfaces.cli.corpus_account import print_passed_over
     from assay.interfaces.cli.progress import corpus_progress
     from assay.spec.external import read_external, searchable
     from assay.spec.lab import DEFAULT_SEARCH
@@ -100,12 +101,12 @@ def init(
     check_mixture(start, known, recipe)
     for scale in scales:
         check_shape(start, scale, tokenizer_named(tokenizer).vocab, asked)
-    existed = folder.exists()
+    existed, account = folder.exists(), None
     try:
         with corpus_progress(quiet=json) as progress:
             if corpus_from is None:
                 check_names(sources)
-                add(folder, Intake(tuple(sources)), progress=progress)
+                account, _ = add(folder, Intake(tuple(sources)), progress=progress)
             else:
                 copy_editions(corpus_from, folder)
             edition = newest_edition(folder)
@@ -131,12 +132,15 @@ def init(
     if json:
         print_json({"lab": str(lab.folder), "corpus": manifest.id, "tokenizer": manifest.tokenizer,
                     "duplicates_dropped": manifest.dropped_duplicates, "vault": manifest.vault,
-                    "domains": domains})  # fmt: skip
+                    "domains": domains,
+                    "other_files": account.model_dump()["other_files"] if account else {}})  # fmt: skip
         return
     print(f"Made {folder} with corpus {manifest.id} ({manifest.dropped_duplicates} exact duplicates dropped):")
     for name, sizes in domains.items():
         train, heldout = size(sizes["train_bytes"]), size(sizes["heldout_bytes"])
         print(f"  {name:14} {train:>9} to train on, {heldout:>9} held out")
+    if account:
+        print_passed_over(account)
     if manifest.vault:
         print("More is sealed for confirmations: `assay vault status` says how much, and what keeps runs out.")
     else:
