@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -256,7 +255,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path, shard
         process.stdout.readline()
         time.sleep(draw.uniform(0.0, 0.5) * took)
         kills += process.poll() is None
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         if (killed / "text" / "newest").exists():
             break

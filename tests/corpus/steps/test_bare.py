@@ -242,6 +242,17 @@ def test_a_result_is_replaced_only_if_asked(tmp_path: Path, name: str) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_nothing_left_is_a_whole_file_of_nothing(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "spam"}\n')
+    target = tmp_path / f"OUT.JSONL{suffix.upper()}"
+    assert run_bare(ToyClean(), tmp_path / "in.jsonl", target).out.documents == 0
+    content = target.read_bytes()
+    unpacked = gzip.decompress(content) if suffix == ".gz" else zstandard.ZstdDecompressor().decompress(content)
+    assert (unpacked, len(content) > 0) == (b"", True)
+    _fails("no text in it", source=target, target=tmp_path / "again")
+
+
 def test_what_appears_in_the_meantime_is_not_replaced(tmp_path: Path) -> None:
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_bytes(_good(0, 5))

@@ -11,7 +11,7 @@ from .helpers import assay
 from .test_corpus_add import web
 
 QUIZ = {"query": "What did the old river carry under the green bridge that night?", "choices": ["a", "b"], "gold": 0}
-STEPS = {"clean": [], "dedup": [], "decontaminate": ["--on", "quiz.jsonl"]}
+STEPS = {"clean": ["--thresholds", "published"], "dedup": [], "decontaminate": ["--on", "quiz.jsonl"]}
 
 
 @pytest.fixture

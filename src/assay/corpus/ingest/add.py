@@ -7,7 +7,6 @@ ingestion that was killed goes on after the last one and ends in the same bytes.
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -26,6 +24,7 @@ from assay.corpus.editions.lock import making_edition
 from assay.corpus.editions.request import Request, Taken, edition_of
 from assay.corpus.editions.reshard import reshard
 from assay.corpus.editions.rows import REMOVED, SCHEMA, RowsWriter, leaves
+from assay.corpus.ingest.earlier import EarlierKeys
 from assay.corpus.ingest.journal import Finished, Journal
 from assay.corpus.ingest.locations import fingerprint, shards_of
 from assay.corpus.ingest.rows import rows_of
@@ -35,7 +34,7 @@ from assay.corpus.steps.account import Account, Amount
 from assay.corpus.steps.bare_batch import BarePiece
 from assay.corpus.steps.bare_input import BareInput
 from assay.corpus.steps.engine import Progress, cpu_seconds
-from assay.corpus.steps.facts import Facts, document_key
+from assay.corpus.steps.facts import Facts
 from assay.corpus.steps.pool import ordered
 from assay.corpus.steps.step import Judged
 from assay.corpus.steps.tally import Tally, tally
@@ -105,7 +104,7 @@ def add(lab: Path, intake: Intake, *, workers: int = 1, progress: Progress | Non
             files,
             folder / "facts",
             skip_bad=intake.skip_bad,
-            earlier=_EarlierKeys(parent) if parent else (),
+            earlier=EarlierKeys(parent) if parent else (),
             terms=intake.terms,
         )
         try:
@@ -129,19 +128,6 @@ def _journal(folder: Path, asked: dict[str, Any]) -> Journal:
         journal = Journal.open(folder, asked, today)
     assert journal is not None
     return journal
-
-
-class _EarlierKeys:
-    """Keys of the documents of an edition, a shard at a time."""
-
-    def __init__(self, edition: OpenEdition) -> None:
-        self._edition = edition
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        for shard in self._edition.manifest.shards:
-            table = pq.read_table(self._edition.shard(shard.name), columns=["domain", "id"], use_threads=False)
-            pairs = zip(table["domain"].to_pylist(), table["id"].to_pylist(), strict=True)
-            yield np.array([document_key(domain, name) for domain, name in pairs], np.uint64)
 
 
 def _take_in(

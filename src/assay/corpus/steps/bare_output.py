@@ -67,6 +67,8 @@ class BareFile:
         self._file.write(part)
 
     def publish(self, story: Story) -> None:  # noqa: ARG002
+        if not self._file.tell():
+            self._file.write(compressed(b"", self._path.name))  # so that other programs can read it too
         self._file.close()
         written = Path(self._file.name)
         sync(written)
@@ -166,13 +168,16 @@ def _line(record: dict[str, Any]) -> bytes:
 
 
 def packed(lines: bytes, name: str) -> bytes:
-    """Lines compressed as the end of a name says; such pieces one after the other are a whole file."""
-    if not lines:
-        return b""
-    name = name.lower()
-    if name.endswith(".gz"):
+    """Lines compressed as the end of a name says, nothing for none; such pieces one after the other are a file."""
+    return compressed(lines, name) if lines else b""
+
+
+def compressed(lines: bytes, name: str) -> bytes:
+    """Lines compressed as the end of a name says."""
+    if name.lower().endswith(".gz"):
         return gzip.compress(lines, 6, mtime=0)
-    return zstandard.ZstdCompressor(write_content_size=True).compress(lines) if name.endswith(".zst") else lines
+    is_zstd = name.lower().endswith(".zst")
+    return zstandard.ZstdCompressor(write_content_size=True).compress(lines) if is_zstd else lines
 
 
 def check_output(source: Path, path: Path, *, folder: bool, overwrite: bool) -> None:

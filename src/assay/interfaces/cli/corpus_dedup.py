@@ -57,12 +57,15 @@ def dedup(
         assay corpus dedup new.jsonl fresh.jsonl --against old.jsonl
     """
     from assay.interfaces.cli.corpus_account import print_account
+    from assay.interfaces.report.picture import check_picture
 
     settings = {
         "similarity": similarity, "ngram": ngram, "permutations": permutations, "bands": bands, "length": length,
     }  # fmt: skip
     if svg and method and "minhash" not in method:
         raise UserError("--svg draws the S-curve of minhash, which --method leaves out; leave one of them away")
+    if svg:
+        check_picture(svg)
     step = _step(method or ["minhash"], settings, tuple(against or ()))
     account, place = run_asked(step, words, workers=workers, skip_bad=skip_bad, overwrite=overwrite, quiet=json)
     if svg:

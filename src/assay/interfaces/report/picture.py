@@ -130,10 +130,15 @@ def write_picture(path: Path, document: str) -> None:
     """Write a picture; what was there before stays until the new one is complete.
 
     Raises:
-        UserError: the path is a folder, its folder is missing, or the disk is full.
+        UserError: as `check_picture`, or the disk is full.
     """
+    check_picture(path)
+    replace_file(path, document.encode())
+
+
+def check_picture(path: Path) -> None:
+    """Raise `UserError` if the path is a folder, or its folder is missing; to be called before long work."""
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a file for the picture")
     if not path.absolute().parent.is_dir():
         raise UserError(f"{path}: there is no folder {path.parent}; make it first")
-    replace_file(path, document.encode())
