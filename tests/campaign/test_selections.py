@@ -1,5 +1,6 @@
 """Proposals that select training text: it is made before they are registered, paid for, told of; replay needs none."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from assay.campaign.collect import collect
 from assay.campaign.facts import facts
 from assay.campaign.lab import Lab
 from assay.campaign.plan import plan
@@ -303,3 +305,42 @@ def test_selections_are_the_same_text_whatever_the_order_of_keys() -> None:
     other = Recipe.model_validate({"data": {"filters": "gopher", "dedup": "minhash"}}).data
     assert one.selection() == other.selection() != ""
     assert Data(filter_limit=0.2, dedup_similarity=0.5).selection() == ""  # neither acts
+
+
+def test_views_that_nothing_needs_are_freed_and_made_again_the_same(lab: MakeLab) -> None:
+    made = asked(lab, {"data.filters": "gopher"})
+    simulate(made, "40runs")
+    champion = made.recipe("champion")
+    toy: Any = Toy(7)  # as of a recipe that was refuted
+    needed, other = made.text_dir(champion), view.make_view(made.corpus_dir, [toy])
+    before = _files(other)
+    # A run that goes on keeps the view that it reads; one that is over does not.
+    evidence = [each for body in of_kind(made, "promotion") for each in body["certificate"]["verdict"]["evidence"]]
+    behind = {pair[side] for each in evidence for pair in each["pairs"] for side in ("champion", "candidate")}
+    row = next(row for row in made.store.run_rows() if row["hash"] not in behind and row["status"] == "finished")
+    folder = made.run_dir(row["hash"])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(json.dumps({"corpus_dir": str(other)}))
+    for status, views in (("paused", 0), ("finished", 1)):
+        with made.store.transaction() as connection:
+            made.store.set_status(connection, row["hash"], status)
+        freed = collect(made, dry_run=True)
+        assert freed["views"] == views
+    assert other.exists()
+    assert freed["view_bytes"] > 0
+    assert collect(made, dry_run=False) == {**freed, "dry_run": False}
+    assert needed.exists()
+    for kind in ("views", "annotations"):
+        assert other.name not in {path.name for path in (made.corpus_dir / kind).iterdir()}
+    assert view.make_view(made.corpus_dir, [toy]) == other
+    assert _files(other) == before
+    assert made.store.verify_ledger().bad_seq is None
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """What training reads of a view."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "cost.json"  # which says how long it took
+    }

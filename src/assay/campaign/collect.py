@@ -1,4 +1,4 @@
-"""Freeing disk space: checkpoints that no verdict needs."""
+"""Freeing disk space: checkpoints that no verdict needs, and views that can be made again."""
 
 import shutil
 from typing import Any
@@ -7,10 +7,15 @@ from assay.campaign.decide import Key
 from assay.campaign.history import Campaign
 from assay.campaign.lab import Lab
 from assay.campaign.lock import controlling
+from assay.campaign.unused_views import free, size_of, unused_views
+
+OVER = ("finished", "diverged", "failed", "cancelled")
 
 
 def collect(lab: Lab, dry_run: bool) -> dict[str, Any]:
-    """Delete checkpoints of finished runs that are not behind a promotion; returns what was freed.
+    """Delete checkpoints of finished runs that are not behind a promotion, and views that nothing needs any more.
+
+    Returns what was freed.
 
     Raises:
         UserError: a controller is running.
@@ -28,11 +33,14 @@ def collect(lab: Lab, dry_run: bool) -> dict[str, Any]:
         needed |= {campaign.hash_of(need.key) for need in campaign.decider.outstanding}
         needed |= {campaign.hash_of(key) for key in awaited_by_vault(campaign)}
         freed, runs, kept = 0, 0, 0
+        over: set[str] = set()
         for row in lab.store.run_rows():
+            if row["hash"] not in needed and row["status"] in OVER:
+                over.add(row["hash"])
             folder = lab.run_dir(row["hash"]) / "checkpoint"
             if not folder.is_dir():
                 continue
-            if row["hash"] in needed or row["status"] not in ("finished", "diverged", "failed", "cancelled"):
+            if row["hash"] not in over:
                 kept += 1
                 continue
             freed += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
@@ -41,7 +49,14 @@ def collect(lab: Lab, dry_run: bool) -> dict[str, Any]:
                 with lab.store.transaction() as connection:
                     lab.store.forget_checkpoint(connection, row["hash"])
                 shutil.rmtree(folder)
-    return {"bytes": freed, "runs": runs, "kept": kept, "dry_run": dry_run}
+        views = unused_views(lab, campaign, over)
+        view_bytes = sum(map(size_of, views))
+        for folder in () if dry_run else views:
+            free(folder)
+    return {
+        "bytes": freed + view_bytes, "runs": runs, "kept": kept, "dry_run": dry_run,
+        "views": sum(folder.parent.name == "views" for folder in views), "view_bytes": view_bytes,
+    }  # fmt: skip
 
 
 def awaited_by_vault(campaign: Campaign) -> set[Key]:

@@ -49,6 +49,12 @@ def keys(corpus: Path, steps: Sequence[Step]) -> list[str]:
     return keys[1:]
 
 
+def places(corpus: Path, steps: Sequence[Step]) -> list[Path]:
+    """Where a view lies once it is made, after the annotations that it is made of; nothing without any step."""
+    found = keys(corpus, steps)
+    return [*(corpus / ANNOTATIONS / key for key in found), *(corpus / VIEWS / key for key in found[-1:])]
+
+
 def make_view(corpus: Path, steps: Sequence[Step], progress: Progress | None = None) -> Path:
     """The folder of a view, made if it is not there yet.
 

@@ -13,9 +13,11 @@ def gc(
     dry_run: Annotated[bool, Parameter(negative="", help="Only say what would be freed.")] = False,
     json: Json = False,
 ) -> None:
-    """Free the checkpoints that no verdict needs. Scores, metrics and logs of every run stay.
+    """Free the checkpoints that no verdict needs, and views of the corpus. Scores, metrics and logs of every run stay.
 
-    Kept are the checkpoints behind each promotion and those of runs that are not finished.
+    Kept are the checkpoints behind each promotion and those of runs that are not finished. Of the views, which hold the
+    text that recipes select, those stay that the champion, recipes under test and kept checkpoints read; the others are
+    made again, the same to the byte, when a recipe asks for them.
 
     Examples:
 
@@ -29,4 +31,5 @@ def gc(
         print_json(freed)
         return
     verb = "Would free" if dry_run else "Freed"
-    print(f"{verb} {size(freed['bytes'])}: checkpoints of {count(freed['runs'], 'run')}. {freed['kept']} kept.")
+    views = f" and {count(freed['views'], 'view')} of the corpus" if freed["views"] else ""
+    print(f"{verb} {size(freed['bytes'])}: checkpoints of {count(freed['runs'], 'run')}{views}. {freed['kept']} kept.")

@@ -40,7 +40,7 @@ COMMANDS = (
     ("calibrate", "calibrate:calibrate", "Measure a lab's noise, and what reduces it."),
     ("audit", "audit:audit", "Test every promoted change again, and drop what no longer holds."),
     ("audit-log", "audit_log:audit_log", "Say which kept changes of another system's log stand beyond noise."),
-    ("gc", "gc:gc", "Free checkpoints that no verdict needs."),
+    ("gc", "gc:gc", "Free checkpoints that no verdict needs, and views that can be made again."),
 )
 GROUPS = (
     ("corpus", "From raw text to a mixture one can defend.", (
