@@ -5,14 +5,25 @@ import json
 from pathlib import Path
 
 import pytest
+import zstandard
 
+from assay.corpus.decontamination.evaluations import Evaluation
+from assay.corpus.decontamination.step import Decontaminate
 from assay.corpus.documents import Source
 from assay.corpus.ingest.add import Intake, add
+from assay.corpus.licences.step import KeepLicensed
 from assay.corpus.provenance.in_folder import find_in_folder
 from assay.corpus.provenance.in_lab import find_in_lab
+from assay.corpus.removal.accounts import leaving
+from assay.corpus.removal.editions import editions_of, rewrite
+from assay.corpus.removal.quotations import Quotations
+from assay.corpus.removal.record import Record
+from assay.corpus.removal.request import Request
+from assay.corpus.removal.trace import trace
 from assay.corpus.steps.bare import run_bare
 from assay.corpus.steps.lab import run_in_lab
 from assay.spec.errors import UserError
+from assay.spec.lab import LicencePolicy
 
 from ..steps.toy import ToyClean, ToyDedup
 
@@ -93,3 +104,55 @@ def test_documents_without_an_id(tmp_path: Path) -> None:
     assert [each.fate for each in story.chapters] == ["read", "removed"]
     (again,) = find_in_folder(tmp_path / "clean", _hash("buy spam"))
     assert again == story
+    # What is listed as removed says by which name it is found.
+    content = (tmp_path / "clean" / "removed" / "in.jsonl.zst").read_bytes()
+    (line,) = zstandard.ZstdDecompressor().stream_reader(content).read().splitlines()
+    assert find_in_folder(tmp_path / "clean", json.loads(line)["hash"]) == [story]
+    assert find_in_folder(tmp_path / "clean", "in:in.jsonl:2") == [story]
+
+
+def test_the_whole_story_of_every_kind_of_document(tmp_path: Path) -> None:
+    quiz = "which of these four animals lays eggs and yet feeds its young with milk at home"
+    texts = {
+        "kept": "a quiet evening", "filtered": "buy spam", "copied": "a quiet evening", "leaked": f"tell me {quiz} now",
+        "denied": "for friends alone", "unknown": "from nowhere", "gone": "a colour that somebody wants back",
+    }  # fmt: skip
+    licences = {"denied": "CC BY-NC 4.0", "unknown": ""}
+    rows = [{"id": name, "text": text, "licence": licences.get(name, "CC BY 4.0"), "source": f"{name}.org",
+             "retrieved": "2024-05-01"} for name, text in texts.items()]  # fmt: skip
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    add(tmp_path, Intake((Source("web", str(path)),)))
+    policy = LicencePolicy(deny=("CC-BY-NC-*",), unknown="deny")
+    steps = (KeepLicensed(policy), ToyClean(), ToyDedup(), Decontaminate([Evaluation("quiz", ["line 1"], [[quiz]])]))
+    for step in steps:
+        run_in_lab(step, tmp_path)
+    line, others = editions_of(tmp_path)
+    request, quotations = Request(("gone.org",), "asked for by its author"), Quotations()
+    record = Record.begin(tmp_path, request, trace(line, others, request, quotations))
+    rewrite(tmp_path, line, request, leaving(record.documents), quotations)
+    record.finish({})
+    ends = {}
+    for name, text in texts.items():
+        (story,) = find_in_lab(tmp_path, name)
+        assert find_in_lab(tmp_path, f"web:{name}") == [story]
+        assert story in find_in_lab(tmp_path, _hash(text)[:12])
+        assert (story.source, story.retrieved, story.hash) == (f"{name}.org", "2024-05-01", _hash(text))
+        assert story.licence == {"denied": "CC-BY-NC-4.0", "unknown": "unknown"}.get(name, "CC-BY-4.0")
+        last = story.chapters[-1]
+        ends[name] = (last.step, last.fate, last.rules, len(story.chapters))
+        assert (last.text == "") == (name == "gone")
+    assert ends == {
+        "kept": ("decontaminate", "kept", (), 5), "filtered": ("clean", "removed", ("spam",), 3),
+        "copied": ("dedup", "removed", ("exact",), 4), "leaked": ("decontaminate", "removed", ("quiz",), 5),
+        "denied": ("licences", "removed", ("licence",), 2), "unknown": ("licences", "removed", ("licence",), 2),
+        "gone": ("remove", "removed", ("removed on request",), 6),
+    }  # fmt: skip
+    (gone,) = find_in_lab(tmp_path, "gone")
+    assert [(each.fate, each.rules) for each in gone.chapters[1:3]] == [("kept", ()), ("changed", ("spelling.colour",))]
+    assert "gone.org" in gone.chapters[-1].detail
+    assert "asked for by its author" in gone.chapters[-1].detail
+    said = {name: find_in_lab(tmp_path, name)[0].chapters[-1].detail for name in ("denied", "unknown", "leaked")}
+    assert "CC-BY-NC-4.0 is denied" in said["denied"]
+    assert "not known" in said["unknown"]
+    assert "quiz line 1" in said["leaked"]

@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from assay.corpus.editions.rows import text_hash
-from assay.corpus.provenance.story import Chapter, DocumentStory, hash_prefix
+from assay.corpus.provenance.story import Chapter, DocumentStory, hash_prefix, is_called
 from assay.corpus.steps.bare_files import NoText, bare_shards
 from assay.corpus.steps.bare_output import BareManifest, read_manifest
 from assay.corpus.steps.lines import Lines
 from assay.spec.errors import UserError
 
-_SHOWN = frozenset(("id", "text", "source", "licence", "license", "retrieved", "removed_by", "detail"))
+_SHOWN = frozenset(("id", "hash", "text", "source", "licence", "license", "retrieved", "removed_by", "detail"))
 
 
 def find_in_folder(folder: Path, wanted: str) -> list[DocumentStory]:
     """The documents whose id is `wanted`, or the hash of whose text begins so, as far back as inputs are still there.
 
-    A document without an id is known by the hash of its text, or by its file and line in what first went in.
+    `DOMAIN:ID` will do. A document without an id is known by the hash of its text, or by its file and line in what
+    first went in.
 
     Raises:
         UserError: no step wrote the folder, or the document is in none of them.
@@ -94,9 +95,11 @@ def _records(folder: Path, wanted: str, known: dict[str, DocumentStory]) -> Iter
             for place, record in _parsed(lines) if isinstance(lines, Lines) else ():
                 named = str(record["id"]) if record.get("id") is not None else ""
                 key = named or _hash(record)
-                asked = wanted in (named, place) or (prefix and _hash(record).startswith(prefix))
+                domain = str(record.get("domain") or shard.domain)
+                called = any(is_called(wanted, domain, name) for name in (named, place))
+                asked = called or (prefix and _hash(record).startswith(prefix))
                 if asked or key in known:
-                    yield key, record, str(record.get("domain") or shard.domain)
+                    yield key, record, domain
 
 
 def _parsed(lines: Lines) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -144,15 +144,22 @@ def kept_lines(batch: BareBatch, judged: Judged) -> bytes:
 
 
 def removed_lines(batch: BareBatch, judged: Judged) -> bytes:
-    """The lines of the documents that are removed, with `removed_by` and `detail`."""
+    """The lines of the documents that are removed, with `removed_by`, `detail`, and a `hash` where they have no id."""
     starts, ends, _ = batch.bounds
     return b"".join(
         _line({
-            **json.loads(batch.lines.raw[starts[row] : ends[row]]),
+            **_named(json.loads(batch.lines.raw[starts[row] : ends[row]])),
             "removed_by": judged.removed[row], "detail": judged.details.get(row, ""),
         })
         for row in sorted(judged.removed)
     )  # fmt: skip
+
+
+def _named(record: dict[str, Any]) -> dict[str, Any]:
+    """A record by which `assay corpus show` finds the document: its own, with the hash of its text if it has no id."""
+    if record.get("id") is not None:
+        return record
+    return {"hash": hashlib.sha256(record["text"].encode(errors="replace")).hexdigest(), **record}
 
 
 def _changed_line(line: bytes, text: str) -> bytes:

@@ -16,14 +16,16 @@ def show(
 ) -> None:
     """Tell a document's whole story: where it comes from, and what each step did to it, with the reasons.
 
-    Words are [LAB] DOC: the id of a document, or at least 6 characters of the SHA-256 of its text, as it came in or as
-    it is now. Documents that were removed are found too. In place of the lab stands a folder that a step wrote.
+    Words are [LAB] DOC: the id of a document, alone or as DOMAIN:ID, or at least 6 characters of the SHA-256 of its
+    text, as it came in or as it is now. A record without an id is called by its file and line. Documents that were
+    removed are found too, those removed on request without their text. In place of the lab stands a folder that a step
+    wrote.
 
     Examples:
 
         assay corpus show mylab emma.txt
         assay corpus show 3f9a2b17c0
-        assay corpus show cleaned/ web-000017 --json
+        assay corpus show cleaned/ web.jsonl:17 --json
     """
     from assay.corpus.provenance.in_folder import find_in_folder
     from assay.corpus.provenance.in_lab import find_in_lab
@@ -56,7 +58,8 @@ def _print(story: dict[str, Any]) -> None:
         by = ", ".join(chapter["rules"])
         rules = f" {by.removeprefix('removed ')}" if by == "removed on request" else f" by {by}" if by else ""
         detail = f": {chapter['detail']}" if chapter["detail"] else ""
-        where = ", ".join(filter(None, (size(chapter["bytes"]) if chapter["bytes"] else "", chapter["place"])))
+        place = f"in {chapter['place']}" if chapter["place"] else ""
+        where = ", ".join(filter(None, (size(chapter["bytes"]) if chapter["bytes"] else "", place)))
         print(f"  {chapter['step'] or 'input':9}  {chapter['fate']}{rules}{detail}{f' ({where})' if where else ''}")
         if chapter["text"] != before:
             print("".join(f"      | {line}\n" for line in chapter["text"].splitlines()), end="")
