@@ -87,6 +87,10 @@ def prepare(folder: Path) -> None:
     books.mkdir()
     for i in range(40):
         (books / f"{i}.txt").write_text(f"Chapter {i}.\n\n" + f"It was the {i}th night, and all was still. " * 60)
+    (folder / "livres").mkdir()
+    for i in range(40):
+        text = f"C'était la nuit numéro {i}, et le village dormait au bord de la rivière. " * 30
+        (folder / "livres" / f"{i}.txt").write_text(f"Chapitre {i}.\n\n{text}")
     packed = (ROOT / "src" / "assay").rglob("*.py")
     lines = "".join(
         json.dumps({"text": path.read_text(), "id": path.relative_to(ROOT).as_posix()}) + "\n"

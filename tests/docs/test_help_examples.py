@@ -117,6 +117,8 @@ def test_an_example_of_a_help_text(
         assert assay("corpus", "clean", folder / "mylab").code == 0
         one, other = sorted(path.parent.name[:6] for path in (folder / "mylab" / "text").glob("*/edition.json"))
         example = example.replace("3f2a", one).replace("81cd", other)
+    if "french:" in example:
+        assert assay("corpus", "add", folder / "mylab", f"french={folder / 'old.jsonl'}").code == 0
     if "corpus add mylab" in example:  # a lab that has none of it yet
         example = example.replace("mylab", "empty")
     if "corpus remove mylab" in example:
