@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from assay.campaign.history import Campaign
+    from assay.corpus.build import Progress
 
 CONFIG = "lab.toml"
 #: Folder for classifiers of quality.
@@ -65,7 +66,7 @@ class Lab:
     def corpus(self) -> Manifest:
         return open_corpus(self.corpus_dir, withdrawn=True)
 
-    def text_dir(self, recipe: Recipe) -> Path:
+    def text_dir(self, recipe: Recipe, progress: Progress | None = None) -> Path:
         """The corpus folder that a recipe trains on: the corpus, or the view that it selects, made if need be.
 
         Raises:
@@ -77,7 +78,7 @@ class Lab:
         from assay.corpus.views.view import make_view
 
         steps = steps_of(recipe.data, self.folder / QUALITY)
-        return make_view(self.corpus_dir, steps) if steps else self.corpus_dir
+        return make_view(self.corpus_dir, steps, progress) if steps else self.corpus_dir
 
     @property
     def vault_dir(self) -> Path:
@@ -204,7 +205,7 @@ class Lab:
         check_size(manifest, most_tokens(self.config, manifest.vocab, self.external))
         return manifest
 
-    def check_recipe(self, recipe: Recipe, scale: Scale, name: str) -> None:
+    def check_recipe(self, recipe: Recipe, scale: Scale, name: str, progress: Progress | None = None) -> None:
         """Raise `UserError`, beginning with `name`, unless a recipe can be trained here at a scale.
 
         What it selects of the text is made, if need be, and looked at too.
@@ -218,7 +219,7 @@ class Lab:
         check_size(manifest, tokens)
         if recipe.data.selection():
             try:
-                check_left(open_corpus(self.text_dir(recipe)).train_tokens(), tokens, scale.name)
+                check_left(open_corpus(self.text_dir(recipe, progress)).train_tokens(), tokens, scale.name)
             except UserError as error:
                 raise UserError(f"{name}: {error}") from None
 

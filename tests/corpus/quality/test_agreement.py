@@ -39,6 +39,7 @@ def test_quadratic_kappa_by_its_definition(both: list[tuple[int, int]]) -> None:
     if chance == 0:
         assert found.kappa is None
     else:
+        assert found.kappa is not None
         assert found.kappa == pytest.approx(1 - np.mean((a - b) ** 2) / chance)
         assert found.lo is not None
         assert found.hi is not None

@@ -35,7 +35,7 @@ def compare(
     """
     from assay.campaign.comparison import compare as run_comparison
     from assay.campaign.matching import MATCHES
-    from assay.interfaces.cli.progress import pair_progress
+    from assay.interfaces.cli.progress import corpus_progress, pair_progress
 
     lab, (old_name, new_name) = split_words(words, ("OLD", "NEW"), "compare")
     if pairs < 2:
@@ -46,8 +46,9 @@ def compare(
         raise UserError(f"no scale is called '{scale}'; the ladder has: {', '.join(names)}")
     rung = names.index(scale) if scale else 0
     lab.check()
-    for recipe, name in ((old, old_name), (new, new_name)):
-        lab.check_recipe(recipe, lab.config.ladder[rung], name)
+    with corpus_progress(quiet=json) as progress:
+        for recipe, name in ((old, old_name), (new, new_name)):
+            lab.check_recipe(recipe, lab.config.ladder[rung], name, progress)
     executor = lab.executor()
     rows: list[dict[str, Any]] = []
     try:

@@ -48,6 +48,7 @@ def mix(
         assay corpus mix mylab --weight prose=3 --weight code=1 --limit code=2
     """
     from assay.corpus.repetition import MOST_EPOCHS
+    from assay.interfaces.cli.progress import corpus_progress
     from assay.spec.recipe import changed
 
     ways = {"--rule": rule, "--fitted": fitted, "--weight": weight}
@@ -71,7 +72,8 @@ def mix(
     if limit:
         change["data.epoch_limits"] = _pairs(limit, "--limit", list(domains))
     mixed = changed(base, change, "assay corpus mix")
-    opened.check_recipe(mixed, opened.config.ladder[0], recipe)
+    with corpus_progress(quiet=json or toml) as progress:
+        opened.check_recipe(mixed, opened.config.ladder[0], recipe, progress)
     if toml and json:
         raise UserError("--toml prints the lines of a recipe and --json facts; leave one of them away")
     if toml:

@@ -26,7 +26,7 @@ def remove(
 
     Examples:
 
-        assay corpus remove mylab example.org/blog --reason "asked for by the author"
+        assay corpus remove mylab example.org/blog --reason "asked by its author"
         assay corpus remove mylab 9f86d081884c7d65 2c26b46b68ffc68f --json
     """
     from assay.campaign.lab import Lab

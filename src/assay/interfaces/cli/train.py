@@ -31,6 +31,7 @@ def train(
         assay train mylab --recipe champion --seed 3 --scale large
     """
     from assay.campaign.single import train_one
+    from assay.interfaces.cli.progress import corpus_progress
     from assay.interfaces.cli.training_screen import training_screen
     from assay.interfaces.report.wording import data_cost
 
@@ -43,7 +44,8 @@ def train(
     rung = names.index(scale) if scale else 0
     chosen = opened.recipe(recipe)
     opened.check()
-    opened.check_recipe(chosen, opened.config.ladder[rung], recipe)
+    with corpus_progress(quiet=json) as progress:
+        opened.check_recipe(chosen, opened.config.ladder[rung], recipe, progress)
     with training_screen(quiet=json) as screen:
         facts = train_one(opened, chosen, rung, seed, screen.tick)
     if json:
