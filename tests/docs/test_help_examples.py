@@ -70,9 +70,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "books" / "emma.txt").write_text(prose(7))
     for i, name in enumerate(("web", "books", "manuals", "old", "new", "code", "src")):
         write = code if name in ("code", "src") else prose
-        records = [
-            {"text": write(50 * i + n), "id": f"{name}-{n:06d}", "source": "example.org/blog"} for n in range(60)
-        ]
+        records = [{"text": write(50 * i + n), "source": "example.org/blog"} for n in range(60)]
         lines = "".join(json.dumps(record) + "\n" for record in records)
         (folder / f"{name}.jsonl").write_text(lines)
         (folder / f"{name}.jsonl.zst").write_bytes(zstandard.compress(lines.encode()))
@@ -86,7 +84,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for line in (
         "assay init mylab --ladder ladder.toml --corpus prose=./books --corpus code=./src.jsonl.zst",
         "assay init empty --ladder ladder.toml --corpus tales=./old.jsonl",
-        "assay corpus clean web.jsonl.zst cleaned/",
+        "assay corpus clean web.jsonl cleaned/",
         "assay tokenizer train tokenizer.json ./books --vocab 300",
         "assay quality train --good books.jsonl --rest web.jsonl --into quality",
     ):
