@@ -125,4 +125,4 @@ def test_a_certificate_says_whose_scores_it_rests_on(tmp_path: Path, corpora: Pa
     for certificate in certificates:
         assert (certificate.vault, certificate.self_reported) == ("advisory", ("score",))
         assert "the trainer's own evaluation command" in certificate.vault_reason
-        assert "scores come from the trainer's own evaluation command" in certificate.verdict.reasons
+        assert certificate.verdict.reasons.count("scores come from the trainer's own evaluation command") == 1

@@ -146,6 +146,7 @@ def test_steps_follow_the_cost_of_a_token() -> None:
     for formula, problem in (
         ("depth - 2", "comes to 0"),
         ("1 / (depth - 2)", "cannot be worked out"),
+        ("depth * 9**9**9**9", "cannot be worked out"),
         ("1e9", "a single"),
     ):
         with pytest.raises(UserError, match=problem):

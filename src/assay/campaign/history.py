@@ -400,7 +400,7 @@ class Campaign:
     def _judge_gates(self, test: Test) -> tuple[Decision, tuple[str, ...]]:
         draft = build_verdict(self, test, decision="supported", reasons=("before the gates",))
         judged = apply_gates(draft, self.facts(test))
-        return judged.decision, judged.reasons[1:]
+        return judged.decision, judged.reasons[len(draft.reasons) :]  # what the draft says, the verdict says again
 
     def facts(self, test: Test) -> dict[str, Any]:
         """What gates may look at: measured step time and memory of the candidate, and the limits."""

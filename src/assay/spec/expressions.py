@@ -19,7 +19,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: lambda a, b: a / b,
     ast.FloorDiv: lambda a, b: a // b,
     ast.Mod: lambda a, b: a % b,
-    ast.Pow: lambda a, b: a**b,
+    ast.Pow: lambda a, b: a**b if abs(b) <= 64 else float(a) ** b,  # which overflows where whole numbers take for ever
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "round": round, "floor": math.floor, "ceil": math.ceil, "sqrt": math.sqrt, "min": min, "max": max,
