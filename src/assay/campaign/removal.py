@@ -13,7 +13,7 @@ from assay.corpus.build import build_from
 from assay.corpus.editions.documents import edition_documents
 from assay.corpus.editions.edition import TEXT, OpenEdition, has_text, lineage, newest_edition
 from assay.corpus.editions.lock import making_edition
-from assay.corpus.manifest import open_corpus
+from assay.corpus.manifest import is_withdrawn, open_corpus
 from assay.corpus.removal.accounts import leaving
 from assay.corpus.removal.corpora import affected, rename_copies, withdraw
 from assay.corpus.removal.editions import editions_of, rewrite, sweep
@@ -83,7 +83,12 @@ def _remove(
         "edition": newest_edition(lab.folder).id if line else "", "corpora": {}, "files": cleared._asdict(),
     }  # fmt: skip
     for name, documents in sorted(held.items(), key=lambda item: item[0] != lab.config.corpus.id):
-        what = _renew(lab, request, hashes, progress) if name == lab.config.corpus.id else _discard(lab, name)
+        if name == lab.config.corpus.id:
+            what = _renew(lab, request, hashes, progress)
+        elif is_withdrawn(lab.corpus_dir):  # it was made in the place of the lab's own
+            what = _replace(lab, name, hashes, progress)
+        else:
+            what = _discard(lab, name)
         done["corpora"][name] = {"documents": len(documents)} | what
     record.finish(done)
     return done
@@ -122,6 +127,14 @@ def _discard(lab: Lab, name: str) -> dict[str, Any]:
     return {"became": "", "note": "deleted: the lab did not train on it"}
 
 
+def _replace(lab: Lab, name: str, hashes: set[str], progress: Progress | None) -> dict[str, Any]:
+    """Make a corpus anew that is for another lab."""
+    edition = _made_of(lab, name, hashes)
+    done = _discard(lab, name)
+    made, _ = _build(lab, edition, progress) if edition else ("", "")
+    return done if not made else done | {"became": made, "note": "made anew, for a new lab"}
+
+
 def _renew(lab: Lab, request: Request, hashes: set[str], progress: Progress | None) -> dict[str, Any]:
     """Put a corpus without the documents in the place of the one that the lab trains on."""
     old = lab.config.corpus.id
@@ -130,7 +143,7 @@ def _renew(lab: Lab, request: Request, hashes: set[str], progress: Progress | No
     aside = vault / f"{_ASIDE}{old}"
     if (vault / old).exists():
         (vault / old).rename(aside)
-    edition = _made_of(lab, hashes)
+    edition = _made_of(lab, old, hashes)
     made, note = _build(lab, edition, progress) if edition else ("", "")
     if edition and made == old:  # its id covers the texts of training and held-out documents, and no names
         _index(lab, old).unlink(missing_ok=True)
@@ -146,7 +159,7 @@ def _renew(lab: Lab, request: Request, hashes: set[str], progress: Progress | No
         adopt(lab, open_corpus(corpora / made), newest_edition(lab.folder).id)
         return _discard(lab, old) | {"became": made, "note": "made anew; the lab trains on the new one"}
     if made:
-        todo = f"corpus {made} is made of what remains; make a new lab with `assay init NEW --corpus-from {lab.folder}`"
+        todo = f"make a new lab of what remains with `assay init NEW --corpus-from {lab.folder}`"
     else:
         todo = f"make a new lab with `assay init`, without that text{note}"
     reason = f"text of this corpus was removed on request, so it cannot be trained on any more; {todo}"
@@ -168,7 +181,7 @@ def _restore(vault: Path) -> None:
 
 
 def _build(lab: Lab, edition: OpenEdition, progress: Progress | None) -> tuple[str, str]:
-    """The id of a corpus made of an edition; '' and why not, where too little is left."""
+    """The id of a corpus made of an edition with the lab's tokenizer; '' and why not, where too little is left."""
     serialised = lab.corpus_dir / "tokenizer.json"
     try:
         built = build_from(
@@ -180,11 +193,11 @@ def _build(lab: Lab, edition: OpenEdition, progress: Progress | None) -> tuple[s
     return built.manifest.id, ""
 
 
-def _made_of(lab: Lab, hashes: set[str]) -> OpenEdition | None:
-    """The newest edition that has every document of the lab's corpus, or had it until now."""
+def _made_of(lab: Lab, name: str, hashes: set[str]) -> OpenEdition | None:
+    """The newest edition that has every document of a corpus, or had it until now."""
     if not has_text(lab.folder):
         return None
-    table = pq.read_table(lab.corpus_dir / "documents.parquet", columns=["hash"])
+    table = pq.read_table(lab.folder / "corpora" / name / "documents.parquet", columns=["hash"])
     wanted = set(table["hash"].to_pylist()) - hashes
     for edition in lineage(newest_edition(lab.folder)):
         held: set[str] = set()

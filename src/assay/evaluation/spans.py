@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from assay.corpus.manifest import is_withdrawn, open_corpus
 from assay.spec.errors import UserError
 from assay.training.files import replace_file
 
@@ -35,6 +36,8 @@ def read_spans(corpus: Path) -> list[Span]:
                         f"{path}, line {number}: expected an object with 'domain' and 'text'; build the corpus again"
                     ) from None
     except FileNotFoundError:
+        if is_withdrawn(corpus):
+            open_corpus(corpus)  # which says why
         raise UserError(f"{path}: no such file; a corpus has its held-out spans there, so build it again") from None
     if not spans:
         raise UserError(f"{path}: empty; a corpus has its held-out spans there, so build it again")

@@ -129,8 +129,9 @@ def test_what_quotes_it_goes_too(made: Path) -> None:
         (folder / "part").write_text(bad)
     lab = Lab(made)
     recipe = lab.config.start
-    view = lab.text_dir(recipe.model_copy(update={"data": recipe.data.model_copy(update={"dedup": "exact"})}))
+    view = lab.text_dir(recipe.model_copy(update={"data": recipe.data.model_copy(update={"dedup": "normalised"})}))
     lab.close()
+    assert view.parent.name == "views"
     assert holding(view, GOOD)
     assert assay("corpus", "report", made).code == 0
     done = assay("corpus", "remove", made, "bad.org", "--reason", "asked for by the author")
@@ -258,6 +259,14 @@ def test_a_corpus_with_runs_is_withdrawn_and_another_made(made: Path) -> None:
         assert done.code == 0, (words, done.err)
     (new,) = {path.name for path in (made / "corpora").glob("*")} - {corpus}
     assert open_corpus(made / "corpora" / new).id == new
+    refused = assay("vault", "status", made)
+    assert "removed on request" in refused.err
+    # Another removal makes that one anew too.
+    digest = hashlib.sha256(texts(1, 50)[2].encode()).hexdigest()
+    facts = assay("corpus", "remove", made, digest, "--json").json
+    assert facts["corpora"][new]["became"] not in ("", new)
+    (newest,) = {path.name for path in (made / "corpora").glob("*")} - {corpus}
+    assert newest == facts["corpora"][new]["became"]
     # Steps go on with what remains; held-out text is that of the corpus made of it.
     quiz = made.with_name("quiz.jsonl")
     quiz.write_text(json.dumps({"text": " ".join(GOOD.split()[40:80])}) + "\n")
