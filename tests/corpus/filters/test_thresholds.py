@@ -179,3 +179,11 @@ def test_edits_together_take_no_more_than_the_limit(
         assert np.allclose([shares[n] * max(sizes.sum(), 1) for n in lost], [lost[n].sum() for n in lost])
         chosen.append(on)
     assert chosen[0] <= chosen[1]
+
+
+def test_what_most_documents_have_in_their_lines_is_no_leftover() -> None:
+    lost = {"citation": np.array([1, 1, 1, 0]), "notice": np.array([1, 1, 1, 0])}
+    sizes = np.full(4, 1000)
+    assert switch(list(lost), lost.__getitem__, sizes, sizes, 0.1, ["citation"])[0] == {"notice"}
+    lost["citation"][0] = 0  # half of them
+    assert switch(list(lost), lost.__getitem__, sizes, sizes, 0.1, ["citation"])[0] == {"notice", "citation"}

@@ -92,6 +92,20 @@ def test_learned_thresholds_spare_the_domains_that_web_rules_throw_away(
     assert kept[True]["prose"] > 0.8
 
 
+def test_an_index_in_code_is_no_citation(tmp_path: Path) -> None:
+    prose = "The first of these ships was lost in a storm[2]. Nobody knows where it went down, and few asked. " * 8
+    code = [f"def f{number}(rows):\n    return rows[0] + rows[{number}]\n" * 30 for number in range(12)]
+    records = [{"id": f"c{number}", "domain": "code", "text": text} for number, text in enumerate(code)]
+    records += [
+        {"id": f"p{number}", "domain": "prose", "text": prose.replace("[2]", "[2]" if number < 4 else "")}
+        for number in range(12)
+    ]
+    run_bare(Clean(Cleaning(filters=("c4",), limit=0.5)), write(tmp_path / "in", records, 1), tmp_path / "out")
+    kept = {row["id"]: row["text"] for row in read(tmp_path / "out" / "kept")}
+    assert "rows[0]" in kept["c3"]
+    assert "[2]" not in kept["p1"]
+
+
 def test_the_account_adds_up(records: list[dict[str, Any]], tmp_path: Path) -> None:
     account = run_bare(Clean(Cleaning(learn=False)), write(tmp_path / "in", records, 1), tmp_path / "out")
     rows = read(tmp_path / "out" / "kept")

@@ -38,7 +38,7 @@ class C4(Frozen):
         Edit("few_words"),
         Edit("javascript"),
         Edit("policy"),
-        Edit("citation"),
+        Edit("citation", within=True),
     )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule("lorem_ipsum", "lorem_ipsum", "most", 0),

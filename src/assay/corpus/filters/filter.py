@@ -46,10 +46,13 @@ class Edit:
     Attributes:
         name: what it takes away: `javascript`.
         learned: it may be switched off in a domain of which it would take away too much.
+        within: it changes lines that stay. Where most documents of a domain have what it takes away, that is how one
+            writes there, `[0]` in code, and the edit is off.
     """
 
     name: str
     learned: bool = True
+    within: bool = False
 
 
 @dataclass(frozen=True)

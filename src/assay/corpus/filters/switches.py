@@ -1,6 +1,6 @@
 """Which edits are on in a domain: all, unless together they would take too much of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -8,7 +8,12 @@ from assay.corpus.filters.thresholds import allowed
 
 
 def switch(
-    names: list[str], losses: Callable[[str], np.ndarray], sizes: np.ndarray, filled: np.ndarray, limit: float
+    names: list[str],
+    losses: Callable[[str], np.ndarray],
+    sizes: np.ndarray,
+    filled: np.ndarray,
+    limit: float,
+    within: Collection[str] = (),
 ) -> tuple[set[str], dict[str, float], np.ndarray]:
     """The edits that are on in a domain of N documents.
 
@@ -22,6 +27,7 @@ def switch(
         sizes: (N,) bytes of the documents.
         filled: (N,) bytes of lines with something on them.
         limit: largest share that all edits together may take.
+        within: those of them that change lines that stay; off where more than half of the documents have such lines.
 
     Returns:
         The edits that are on; what each would take on its own, as a share of the domain's bytes; and (N,) int64, at
@@ -36,7 +42,8 @@ def switch(
     most = {name: max(share, float(emptied(losses(name)).sum()) / count) for name, share in shares.items()}
     on: set[str] = set()
     lost = np.zeros(len(sizes), np.int64)
-    for name in sorted(names, key=lambda name: (most[name], names.index(name))):
+    rare = [name for name in names if name not in within or 2 * np.count_nonzero(losses(name)) <= len(sizes)]
+    for name in sorted(rare, key=lambda name: (most[name], names.index(name))):
         more = lost + losses(name)
         gone = emptied(more)
         taken = int(np.where(gone, sizes, np.minimum(more, sizes)).sum())

@@ -80,14 +80,13 @@ class Clean:
         cut = np.zeros(len(codes), np.int64)
         for code, domain in enumerate(domains):
             places = np.flatnonzero(codes == code)
-            names = [
-                f"{each.name}.{which.name}" for each in self.chains.of(domain) for which in each.edits if which.learned
-            ]
+            edits = {f"{each.name}.{edit.name}": edit for each in self.chains.of(domain) for edit in each.edits}
+            within = [name for name, edit in edits.items() if edit.within]
             limit = self.settings.limit / 2 if self._sharing(domain) else self.settings.limit
             plan.on[domain], shares, cut[places] = switch(
-                [name for name in names if not self.settings.by_hand(domain, name)],
+                [name for name, edit in edits.items() if edit.learned and not self.settings.by_hand(domain, name)],
                 lambda name, places=places: columns[f"loss {name}"][places].astype(np.int64),
-                sizes[places], filled[places], limit,
+                sizes[places], filled[places], limit, within,
             )  # fmt: skip
             plan.shares[domain] = {name: round(share, 6) for name, share in shares.items()}
         np.save(work / "cut.npy", cut)
