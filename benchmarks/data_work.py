@@ -8,10 +8,11 @@ mixtures on the corpora as prepared, half of them spread over all mixtures and h
 the best to be; it is used in both conditions.
 
 Every finished run is a line of FOLDER/runs.jsonl, so that the script goes on where it was stopped. Needs the corpora
-(`ASSAY_SHARED`, default `../shared`) and about 50 minutes of one core.
+(`ASSAY_SHARED`, default `../shared`) and about an hour of one core.
 
     OMP_NUM_THREADS=1 python benchmarks/data_work.py FOLDER
     python benchmarks/data_work.py FOLDER --report
+    python benchmarks/data_work.py FOLDER --report --svg effects.svg
 """
 
 import argparse
@@ -39,6 +40,9 @@ from assay.evidence.mixtures.regressor import Predictor
 from assay.evidence.mixtures.simplex import limits_of
 from assay.evidence.mixtures.table import MixtureTable
 from assay.evidence.samples import compare_samples
+from assay.interfaces.report.html import Content, element
+from assay.interfaces.report.picture import Panel, picture, write_picture
+from assay.interfaces.report.plot import axis_around, line, marker, place
 from assay.spec.errors import UserError
 from assay.spec.protocols import Executor
 from assay.spec.recipe import Change, Recipe, changed, in_words
@@ -72,6 +76,7 @@ KEPT = "filters, weights kept"
 LATER: dict[str, Change] = {
     KEPT: FILTERS,
     "gopher": {"data.filters": "gopher"},
+    "filters, 30%": FILTERS | {"data.filter_limit": 0.3},
     "unimax": {"data.mixture_rule": "unimax"},
 }
 #: These wait for the regression.
@@ -88,9 +93,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("folder", type=Path)
     arguments.add_argument("--report", action="store_true", help="only say what is known so far")
+    arguments.add_argument("--svg", type=Path, help="with --report: draw the effects into this file")
     given = arguments.parse_args()
     if given.report:
         print(report(read_runs(given.folder)))
+        if given.svg:
+            write_picture(given.svg, drawn(read_runs(given.folder)))
         return
     if not CORPORA.is_dir():
         print(f"{CORPORA} is missing: nothing measured")
@@ -224,39 +232,83 @@ def measure(lab: Lab, executor: Executor, condition: str, arm: str, seed: int, c
     }  # fmt: skip
 
 
+def scores_of(runs: list[dict[str, Any]], condition: str) -> dict[str, dict[int, float]]:
+    """Scores of a condition's arms, by seed."""
+    scores: dict[str, dict[int, float]] = {}
+    for row in runs:
+        if row["condition"] == condition and not row["arm"].startswith("proxy"):
+            scores.setdefault(row["arm"], {})[row["seed"]] = row["score"]
+    return scores
+
+
 def report(runs: list[dict[str, Any]]) -> str:
     """Tables of effects against plain concatenation, in Markdown."""
     lines: list[str] = []
     for condition in CONDITIONS:
-        mine = [row for row in runs if row["condition"] == condition and not row["arm"].startswith("proxy")]
-        scores: dict[str, dict[int, float]] = {}
-        for row in mine:
-            scores.setdefault(row["arm"], {})[row["seed"]] = row["score"]
-        plain = scores.get("plain", {})
+        scores = scores_of(runs, condition)
+        plain = scores.pop("plain", {})
         if not plain:
             continue
         lines += [f"\n**{condition}** — plain concatenation: {statistics.mean(plain.values()):.4f} bits per byte\n"]
         lines += ["| arm | pairs | saved, % (95%) | verdict | p | documents less | tokens less | CPU s |"]
         lines += ["|---|---|---|---|---|---|---|---|"]
         for arm, found in scores.items():
-            if arm == "plain":
-                continue
-            cost = next(row["cost"] for row in mine if row["arm"] == arm)
+            cost = next(row["cost"] for row in runs if (row["condition"], row["arm"]) == (condition, arm))
             lines.append(f"| {arm} | {_effect(plain, found)} | {_cost(cost)} |")
     changes = {row["arm"]: row["change"] for row in runs if row["arm"] in FITTED[:1]}
     lines += [f"\nfitted: `{in_words(change)}`" for change in changes.values()]
     return "\n".join(lines)
 
 
-def _effect(plain: dict[int, float], arm: dict[int, float]) -> str:
+def drawn(runs: list[dict[str, Any]]) -> str:
+    """The same as a picture."""
+    found = {condition: scores_of(runs, condition) for condition in CONDITIONS}
+    effects = {
+        condition: {arm: saved(scores["plain"], of) for arm, of in scores.items() if arm != "plain"}
+        for condition, scores in found.items()
+    }
+    ends = [end for arms in effects.values() for each in arms.values() if each for end in each[1:3]]
+    axis = axis_around([0.0, *ends], 0.06)
+    x_ticks = [(axis.at(tick), f"{tick:+.1f}%" if tick else "0") for tick in axis.ticks(6)]
+    panels: list[Panel] = []
+    for condition, arms in effects.items():
+        marks: list[Content] = [line(axis.at(0), 0, axis.at(0), 100, "plain concatenation", class_="zero")]
+        for number, (arm, each) in enumerate(arms.items()):
+            y = 100 * (1 - (number + 0.75) / len(arms))
+            if each is not None:
+                effect, low, high, verdict = each
+                kind = {"supported": "good", "refuted": "bad"}.get(verdict, "unsure")
+                said = f"{arm}: {effect:+.2f}% [{low:+.2f}, {high:+.2f}], {verdict}"
+                marks.append(place(0, 100 * (1 - (number + 0.45) / len(arms)), element("text", arm, x=4)))
+                marks.append(line(axis.at(low), y, axis.at(high), y, said, class_=f"interval {kind}"))
+                marks.append(marker(1, axis.at(effect), y, said, class_=f"mark {kind}"))
+        panels.append(Panel(marks, x_ticks, [], "bits per byte saved", condition, height=38 * len(arms)))
+    text = (
+        "Bits per byte saved against plain concatenation at equal compute, with 95% intervals over pairs of seeds;"
+        " right of 0 is better. Green: supported at 5%, one-sided; red: worse; yellow: neither."
+    )
+    return picture("Does the data work pay?", text, panels)
+
+
+def saved(plain: dict[int, float], arm: dict[int, float]) -> tuple[float, float, float, str] | None:
+    """Per cent saved, its 95% interval and the verdict; None for fewer than two pairs."""
     seeds = sorted(plain.keys() & arm.keys())
     if len(seeds) < 2:
+        return None
+    found = compare_samples([plain[seed] for seed in seeds], [arm[seed] for seed in seeds], paired=True)
+    assert found.lo is not None
+    assert found.hi is not None
+    unit = -100 / statistics.mean(plain[seed] for seed in seeds)
+    return unit * found.effect, unit * found.hi, unit * found.lo, found.verdict
+
+
+def _effect(plain: dict[int, float], arm: dict[int, float]) -> str:
+    seeds = sorted(plain.keys() & arm.keys())
+    found = saved(plain, arm)
+    if found is None:
         return f"{len(seeds)} | – | too few pairs | –"
-    a, b = [plain[seed] for seed in seeds], [arm[seed] for seed in seeds]
-    found = compare_samples(a, b, paired=True)
-    unit = -100 / statistics.mean(a)
-    low, high = (f"{unit * end:+.2f}" if end is not None else "–" for end in (found.hi, found.lo))
-    return f"{len(seeds)} | {unit * found.effect:+.2f} [{low}, {high}] | {found.verdict} | {found.p_value:.3f}"
+    p = compare_samples([plain[seed] for seed in seeds], [arm[seed] for seed in seeds], paired=True).p_value
+    return f"{len(seeds)} | {found[0]:+.2f} [{found[1]:+.2f}, {found[2]:+.2f}] | {found[3]} | {p:.3f}"
 
 
 def _cost(cost: dict[str, Any] | None) -> str:
