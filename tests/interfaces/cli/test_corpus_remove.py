@@ -115,6 +115,8 @@ def test_what_quotes_it_goes_too(made: Path) -> None:
     labels = [Label(id=name, domain="web", text=text, grade=3, author="human:ada") for name, text in
               (("d5", bad), ("d1", good))]  # fmt: skip
     (made / "labels.jsonl").write_text("".join(label.model_dump_json() + "\n" for label in labels))
+    with (made / "labels.jsonl").open("a") as file:
+        file.write('{"id": "d5", "text": "' + bad[:150])  # whoever wrote it was killed
     prompts = [f"The document:\n~~~\n{text}\n~~~\nGrade it." for text in (bad, good)]
     asked = [{"request": {"content": prompt}, "cost_usd": 0.5} for prompt in prompts]
     (made / "labels.jsonl.claude").write_text("".join(json.dumps(each) + "\n" for each in asked))
@@ -138,6 +140,7 @@ def test_what_quotes_it_goes_too(made: Path) -> None:
     assert done.code == 0, done.err
     assert remains(made) == ["notes.md"]
     assert "notes.md still quotes them" in done.out
+    assert bad[:150] not in (made / "labels.jsonl").read_text()
     assert [json.loads(line)["id"] for line in (made / "labels.jsonl").read_text().splitlines()] == ["d1"]
     exchanges = [json.loads(line) for line in (made / "labels.jsonl.claude").read_text().splitlines()]
     assert [each["cost_usd"] for each in exchanges] == [0.5, 0.5]

@@ -13,6 +13,7 @@ from assay.corpus.editions.edition import OpenEdition
 from assay.corpus.manifest import WITHDRAWN, is_withdrawn
 from assay.corpus.removal.request import Request
 from assay.corpus.removal.trace import Traced
+from assay.corpus.workfolder import sync
 
 VIEWS = "views"
 #: What stays of a withdrawn corpus or view: nothing of it is text, and runs can still be sampled and exported.
@@ -92,6 +93,7 @@ def _rename(path: Path, names: Mapping[tuple[str, str], Mapping[str, Any]]) -> N
     rows = [{**row, **_only(names.get((row["domain"], row["id"]), {}))} for row in table.to_pylist()]
     temporary = path.with_name(f".tmp-{path.name}")
     pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), temporary, compression="zstd")
+    sync(temporary)
     temporary.replace(path)
 
 

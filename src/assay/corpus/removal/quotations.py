@@ -34,6 +34,8 @@ class Quotations:
 
     def see(self, text: str) -> None:
         """Note which of the strings quote a text."""
+        if not self._by_key:
+            return
         plain = _plain(text)
         for place in range(len(plain) - LEAST + 1):
             for piece in self._by_key.get(plain[place : place + _KEY], ()):

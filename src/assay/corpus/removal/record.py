@@ -88,8 +88,9 @@ def _line(document: Traced) -> dict[str, Any]:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Iterator[Traced]]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return json.loads(lines[0]), (_document(json.loads(line)) for line in lines[1:])
+    # Not `splitlines`, since ids and reasons may hold line breaks of Unicode, which JSON leaves as they are.
+    head, *documents = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    return json.loads(head), (_document(json.loads(line)) for line in documents)
 
 
 def _document(line: dict[str, Any]) -> Traced:

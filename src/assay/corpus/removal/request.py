@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,15 +24,15 @@ class Request:
     words: tuple[str, ...]
     reason: str = ""
 
-    @property
+    @cached_property
     def hashes(self) -> tuple[str, ...]:
-        """Words that are beginnings of SHA-256 sums: 8 to 64 hex digits."""
-        return tuple(word for word in self.words if re.fullmatch(r"[0-9a-f]{8,64}", word))
+        """Words that may be beginnings of SHA-256 sums: 8 to 64 hex digits, in small letters."""
+        return tuple(word.lower() for word in self.words if re.fullmatch(r"[0-9a-fA-F]{8,64}", word))
 
-    @property
+    @cached_property
     def sources(self) -> frozenset[str]:
-        """All other words."""
-        return frozenset(self.words) - set(self.hashes)
+        """All words, since a source may look like a hash: `20240131`."""
+        return frozenset(self.words)
 
     def rows(self, table: Any) -> np.ndarray:
         """The rows of an edition that are meant, (rows,) bool. Columns: `source`, `hash`, `text_hash`."""
@@ -46,5 +47,5 @@ class Request:
         return [
             word
             for word in self.words
-            if word == source or (word in self.hashes and any(h.startswith(word) for h in hashes))
+            if word == source or (word.lower() in self.hashes and any(h.startswith(word.lower()) for h in hashes))
         ]

@@ -57,12 +57,15 @@ def trace(
     """
     found: dict[Key, Traced] = {}
     entries: dict[Key, int] = {}
+    seen: set[bytes] = set()
     for edition in (*line, *others):
         for row, side in meant_rows(edition, request):
             key = (row["domain"], row["id"], row["hash"])
             traced = found.setdefault(key, Traced(**{name: row[name] for name in _SAID}, hash=row["hash"].hex()))
             traced.hashes |= {row["hash"].hex(), row["text_hash"].hex()}
-            quotations.see(row["text"])
+            if row["text_hash"] not in seen:  # most texts go through several editions as they are
+                seen.add(row["text_hash"])
+                quotations.see(row["text"])
             if edition in others:
                 continue
             size = len(row["text"].encode())

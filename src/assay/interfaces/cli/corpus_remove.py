@@ -61,3 +61,5 @@ def remove(
         print(f"  {name} was deleted, since it showed the text as it was")
     for name in facts["files"]["left"]:
         print(f"  {name} still quotes them; it is not assay's own: take them out yourself")
+    for name in facts["files"]["unread"]:
+        print(f"  {name} is too large to be looked through; see yourself whether it quotes them")
