@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import zstandard
 
+from assay.corpus.bad import BadDocument
+from assay.corpus.deduplication.against import Against
 from assay.corpus.deduplication.equal import EqualDocuments
 from assay.corpus.deduplication.in_turn import InTurn
 from assay.corpus.deduplication.lines import RepeatedUnits
@@ -97,7 +99,7 @@ def test_earlier_text_comes_first_and_stays(method: str, tmp_path: Path) -> None
     earlier = write(tmp_path / "earlier.jsonl", rows[:50])
     source = write(tmp_path / "new.jsonl", rows[50:])
     both = write(tmp_path / "both.jsonl", rows)
-    changes: dict[str, Any] = {"against": (earlier,)}
+    changes: dict[str, Any] = {"against": Against((earlier,))}
     step = STEPS[method]
     against = type(step)(**{**step.__dict__, **changes})
     run_bare(against, source, tmp_path / "found.jsonl")
@@ -106,6 +108,29 @@ def test_earlier_text_comes_first_and_stays(method: str, tmp_path: Path) -> None
     assert read(tmp_path / "found.jsonl") == expected
     assert len(expected) < 40 or expected != rows[50:]
     assert against.parameters()["against"][0].startswith("sha256:")
+
+
+@pytest.mark.parametrize("method", ["exact", "minhash", "lines", "substring"])
+def test_what_is_bad_in_earlier_text_is_passed_over_and_counted(method: str, tmp_path: Path) -> None:
+    """As if it were not there."""
+    rows = records()
+    source, earlier = write(tmp_path / "new.jsonl", rows[50:]), write(tmp_path / "earlier.jsonl", rows[:50])
+    lines = earlier.read_bytes().splitlines(keepends=True)
+    broken = tmp_path / "broken.jsonl"
+    broken.write_bytes(b"".join((*lines[:20], b'{"text": \n', b'{"id": "empty", "text": ""}\n', *lines[20:])))
+    step = STEPS[method]
+    found: dict[Path, tuple[bytes, dict[str, Any]]] = {}
+    for path in (earlier, broken):
+        changes: dict[str, Any] = {"against": Against((path,), skip_bad=True)}
+        target = tmp_path / f"out-{path.name}"
+        report = run_bare(type(step)(**{**step.__dict__, **changes}), source, target).report
+        found[path] = target.read_bytes(), report[method]["against"]
+    assert found[broken][0] == found[earlier][0]
+    assert found[earlier][1] == {"documents": 50}
+    assert found[broken][1] == {"documents": 50, "bad": {"broken JSON": 1, "empty": 1}}
+    refusing: dict[str, Any] = {"against": Against((broken,))}
+    with pytest.raises(BadDocument, match=r"broken\.jsonl, line 21: broken JSON"):
+        run_bare(type(step)(**{**step.__dict__, **refusing}), source, tmp_path / "none.jsonl")
 
 
 def test_removed_documents_say_of_what_they_are_duplicates(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ def test_a_file_in_and_a_file_out(tmp_path: Path) -> None:
         (["--ngram", "0"], "--ngram 0"),
         (["--method", "substring", "--length", "1"], "--length 1"),
         (["--against", "nowhere.jsonl"], "--against nowhere.jsonl: no such file"),
+        (["--workers", "1.5"], "for --workers: expected a whole number, not '1.5'"),
+        (["--ngram", "2e1"], "for --ngram: expected a whole number"),
         (["third"], "too much given"),
     ],
 )
@@ -44,6 +46,16 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, options: list[str], mess
     assert done.code == 2
     assert message in done.err
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_skip_bad_holds_for_earlier_text_too(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "some text"}\n{"text": "other text"}\n')
+    (tmp_path / "old.jsonl").write_text('{"text": "some text"}\n{"text":\n')
+    words = ("corpus", "dedup", tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--against", tmp_path / "old.jsonl")
+    assert assay(*words).code == 2
+    done = assay(*words, "--skip-bad")
+    assert "passed over in earlier text, broken JSON: 1" in done.out
+    assert (tmp_path / "out.jsonl").read_text() == '{"text": "other text"}\n'
 
 
 def test_the_picture_shows_the_curve_and_what_was_found(tmp_path: Path) -> None:

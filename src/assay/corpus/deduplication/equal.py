@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import xxhash
 
-from assay.corpus.deduplication.against import earlier_batches, identities
+from assay.corpus.deduplication.against import Against, EarlierText
 from assay.corpus.deduplication.cards import CardFile, Column, cards_of
 from assay.corpus.deduplication.normal import normal_form
 from assay.corpus.deduplication.outcome import Copy, Duplicates, cluster_report
@@ -49,13 +49,13 @@ class EqualDocuments:
     """
 
     rule: Literal["exact", "normalised"] = "exact"
-    against: tuple[Path, ...] = ()
+    against: Against = field(default_factory=Against)
     name: str = "dedup"
     rounds: int = 1
 
     def parameters(self) -> dict[str, Any]:
         """What decides the outcome."""
-        return {"method": self.rule, "against": identities(self.against)}
+        return {"method": self.rule, "against": self.against.identities()}
 
     def survey(self, number: int, batch: Batch, plan: Any) -> Survey:  # noqa: ARG002
         """Hash and card of each document."""
@@ -64,16 +64,16 @@ class EqualDocuments:
 
     def decide(self, number: int, surveys: Iterable[Survey], plan: Any, work: Path) -> Duplicates:  # noqa: ARG002
         """Which documents go."""
-        column, file, earlier = Column(work / "keys", "<u8"), CardFile(work), 0
-        for batch in earlier_batches(self.against, work):
-            earlier += len(batch)
+        column, file = Column(work / "keys", "<u8"), CardFile(work)
+        before = EarlierText(self.against, work)
+        for batch in before:
             survey = self.survey(0, batch, None)
             column.append(survey["keys"])
             file.append(survey)
         for survey in surveys:
             column.append(survey["keys"])
             file.append(survey)
-        keys, cards = column.array().reshape(-1, 2), file.cards()
+        keys, cards, earlier = column.array().reshape(-1, 2), file.cards(), before.documents
         kept = firsts(keys)
         gone = np.flatnonzero(kept != np.arange(len(keys)))
         gone = gone[(gone >= earlier) & (cards.sizes[gone] > 0)]
@@ -82,7 +82,7 @@ class EqualDocuments:
         return Duplicates(
             numbers=gone - earlier,
             kept=[copy.kept.name for copy in copies],
-            report={**cluster_report(copies, kept[gone].tolist(), sizes), "against": {"documents": earlier}},
+            report={**cluster_report(copies, kept[gone].tolist(), sizes), "against": before.report()},
         )
 
     def apply(self, batch: Batch, plan: Duplicates) -> Judged:

@@ -4,13 +4,13 @@ All but the first of equal paragraphs: Wenzek et al. 2020, "CCNet" (arXiv:1911.0
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from assay.corpus.deduplication.against import earlier_batches, identities
+from assay.corpus.deduplication.against import Against, EarlierText
 from assay.corpus.deduplication.cards import Column, starts
 from assay.corpus.deduplication.units import Unit, first_owners, indexes, unit_hashes, units
 from assay.corpus.steps.step import Batch, Judged, Survey
@@ -48,13 +48,13 @@ class RepeatedUnits:
     """
 
     rule: Unit = "lines"
-    against: tuple[Path, ...] = ()
+    against: Against = field(default_factory=Against)
     name: str = "dedup"
     rounds: int = 2
 
     def parameters(self) -> dict[str, Any]:
         """What decides the outcome."""
-        return {"method": self.rule, "against": identities(self.against)}
+        return {"method": self.rule, "against": self.against.identities()}
 
     def survey(self, number: int, batch: Batch, plan: Any) -> Survey:
         """Hashes of all units; then the texts of those that the report shows."""
@@ -76,10 +76,10 @@ class RepeatedUnits:
         """Which units occur again."""
         if number == 1:
             return self._shown(surveys, plan, work)
-        keys, counts, earlier = Column(work / "keys", "<u8"), Column(work / "counts", "<i8"), 0
-        for batch in earlier_batches(self.against, work):
+        keys, counts = Column(work / "keys", "<u8"), Column(work / "counts", "<i8")
+        before = EarlierText(self.against, work)
+        for batch in before:
             survey = self.survey(0, batch, None)
-            earlier += len(batch)
             keys.append(survey["keys"])
             counts.append(survey["counts"])
         for survey in surveys:
@@ -90,16 +90,16 @@ class RepeatedUnits:
         report = {
             "distinct": len(again),
             "occurrences": int(counted.sum()),
-            "against": {"documents": earlier},
+            "against": before.report(),
         }
-        return Repeated(again, owners - earlier, counted, np.sort(shown), report)
+        return Repeated(again, owners - before.documents, counted, np.sort(shown), report)
 
     def _shown(self, surveys: Iterable[Survey], plan: Repeated, work: Path) -> Repeated:
         texts: dict[int, bytes] = {}
         for survey in surveys:
             texts.update(zip(survey["shown"].tolist(), survey["texts"].tolist(), strict=True))
         earlier = plan.report["against"]["documents"]
-        for batch in earlier_batches(self.against, work, earlier) if len(texts) < len(plan.shown) else ():
+        for batch in EarlierText(self.against, work, earlier) if len(texts) < len(plan.shown) else ():
             survey = self.survey(1, batch, plan)
             texts.update(zip(survey["shown"].tolist(), survey["texts"].tolist(), strict=True))
         most = [

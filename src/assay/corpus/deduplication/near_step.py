@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.corpus.deduplication.against import earlier_batches, identities
+from assay.corpus.deduplication.against import Against, EarlierText
 from assay.corpus.deduplication.bands import candidates, unique_pairs
 from assay.corpus.deduplication.cards import CardFile, Column, cards_of, starts
 from assay.corpus.deduplication.clusters import clusters
@@ -54,7 +54,7 @@ class RemoveNearDuplicates:
     """
 
     near: NearDuplicates = field(default_factory=NearDuplicates)
-    against: tuple[Path, ...] = ()
+    against: Against = field(default_factory=Against)
     name: str = "dedup"
     rounds: int = 2
     rule = "minhash"
@@ -64,7 +64,7 @@ class RemoveNearDuplicates:
         banding = self.near.banding
         return {
             "method": self.rule, "similarity": self.near.similarity, "ngram": self.near.ngram,
-            "permutations": banding.permutations, "bands": banding.bands, "against": identities(self.against),
+            "permutations": banding.permutations, "bands": banding.bands, "against": self.against.identities(),
         }  # fmt: skip
 
     def survey(self, number: int, batch: Batch, plan: Any) -> Survey:
@@ -88,14 +88,14 @@ class RemoveNearDuplicates:
 
     def _candidates(self, surveys: Iterable[Survey], work: Path) -> Candidates:
         columns = [Column(work / f"keys-{table}", "<u8") for table in range(self.near.banding.tables)]
-        earlier, documents, sample = 0, 0, Sample()
-        for batch in earlier_batches(self.against, work):
-            earlier += len(batch)
+        documents, sample, before = 0, Sample(), EarlierText(self.against, work)
+        for batch in before:
             _append(columns, self.near.keys(batch.texts))
         for survey in surveys:
             documents += len(survey["keys"])
             _append(columns, survey["keys"])
             sample.add(survey)
+        earlier = before.documents
         documents += earlier
         pairs = np.empty((0, 2), np.int64)
         for column in columns:
@@ -122,7 +122,8 @@ class RemoveNearDuplicates:
                 for name, column in columns.items():
                     column.append(survey[name])
 
-        for batch in earlier_batches(self.against, work, plan.earlier):
+        before = EarlierText(self.against, work, plan.earlier)
+        for batch in before:
             append(self.survey(1, batch, plan))
         for survey in surveys:
             append(survey)
@@ -142,7 +143,7 @@ class RemoveNearDuplicates:
                 "candidates": {
                     "documents": len(plan.members), "pairs": len(plan.pairs), "alike": len(removed.alike),
                 },
-                "against": {"documents": plan.earlier},
+                "against": before.report(),
                 "planted": plan.planted,
                 "s_curve": s_curve(self.near.banding, self.near.similarity),
             },

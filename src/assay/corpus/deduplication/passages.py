@@ -7,13 +7,13 @@ passages themselves compared, by a hash of all their words.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from assay.corpus.deduplication.against import earlier_batches, identities
+from assay.corpus.deduplication.against import Against, EarlierText
 from assay.corpus.deduplication.cards import CardFile, Cards, Column, cards_of, starts
 from assay.corpus.deduplication.fingerprints import chosen_fingerprints, passage_hashes
 from assay.corpus.deduplication.units import first_owners, indexes
@@ -52,14 +52,14 @@ class Passages:
     """
 
     length: int = 50
-    against: tuple[Path, ...] = ()
+    against: Against = field(default_factory=Against)
     name: str = "dedup"
     rounds: int = 2
     rule = "substring"
 
     def parameters(self) -> dict[str, Any]:
         """What decides the outcome."""
-        return {"method": self.rule, "length": self.length, "against": identities(self.against)}
+        return {"method": self.rule, "length": self.length, "against": self.against.identities()}
 
     def survey(self, number: int, batch: Batch, plan: Any) -> Survey:
         """Fingerprints of all texts; then the passages around those that occur again."""
@@ -86,7 +86,7 @@ class Passages:
         """Which fingerprints occur again, ascending; then which passages."""
         if number == 0:
             keys = Column(work / "keys", "<u8")
-            for batch in earlier_batches(self.against, work):
+            for batch in EarlierText(self.against, work):
                 keys.append(self.survey(0, batch, None)["keys"])
             for survey in surveys:
                 keys.append(survey["keys"])
@@ -103,13 +103,13 @@ class Passages:
             counts.append(survey["counts"])
             file.append(survey)
 
-        earlier = sum(len(batch) for batch in earlier_batches(self.against, work))
-        for batch in earlier_batches(self.against, work, earlier):
+        before = EarlierText(self.against, work, sum(map(len, EarlierText(self.against, work))))
+        for batch in before:
             append(self.survey(1, batch, plan))
         for survey in surveys:
             append(survey)
         again, owners, occurrences = first_owners(keys.array(), starts(counts.array()))
-        return self._plan(members.array(), again, owners, occurrences, file.cards(), earlier)
+        return self._plan(members.array(), again, owners, occurrences, file.cards(), before.report())
 
     def _plan(
         self,
@@ -118,7 +118,7 @@ class Passages:
         owners: np.ndarray,
         occurrences: np.ndarray,
         cards: Cards,
-        earlier: int,
+        against: dict[str, Any],
     ) -> RepeatedPassages:
         kept, again = np.unique(owners), np.bincount(owners, occurrences - 1, minlength=1)
         most = kept[np.lexsort((kept, -again[kept]))][:SAMPLES]
@@ -126,7 +126,7 @@ class Passages:
             "length": self.length,
             "distinct": len(keys),
             "occurrences": int(occurrences.sum()),
-            "against": {"documents": earlier},
+            "against": against,
             "most_repeated": [
                 {"document": cards[int(place)].model_dump(), "repeated": int(again[place])} for place in most
             ],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from assay.interfaces.cli.corpus_step import run_asked
-from assay.interfaces.cli.shared import Json, Overwrite, Words, Workers, count, print_json
+from assay.interfaces.cli.shared import WHOLE, Json, Overwrite, Words, Workers, count, print_json
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ def dedup(
         Parameter(negative="", help="exact, normalised, minhash, lines, paragraphs or substring; repeatable."),
     ] = None,
     similarity: Annotated[float, Parameter(help="minhash: least Jaccard similarity of two documents' shingles.")] = 0.6,
-    ngram: Annotated[int, Parameter(help="minhash: words of a shingle.")] = 5,
-    permutations: Annotated[int, Parameter(help="minhash: values of a signature.")] = 112,
-    bands: Annotated[int, Parameter(help="minhash: bands that a signature is cut into.")] = 14,
-    length: Annotated[int, Parameter(help="substring: least number of words that repeat.")] = 50,
+    ngram: Annotated[int, WHOLE, Parameter(help="minhash: words of a shingle.")] = 5,
+    permutations: Annotated[int, WHOLE, Parameter(help="minhash: values of a signature.")] = 112,
+    bands: Annotated[int, WHOLE, Parameter(help="minhash: bands that a signature is cut into.")] = 14,
+    length: Annotated[int, WHOLE, Parameter(help="substring: least number of words that repeat.")] = 50,
     against: Annotated[
         list[Path] | None,
         Parameter(
@@ -34,7 +34,7 @@ def dedup(
     ] = None,
     workers: Workers = 1,
     skip_bad: Annotated[
-        bool, Parameter(negative="", help="Pass over records that cannot be read, and count them.")
+        bool, Parameter(negative="", help="Pass over records that cannot be read, earlier ones too, and count them.")
     ] = False,
     overwrite: Overwrite = False,
     svg: Annotated[Path | None, Parameter(help="minhash: file for a picture of the S-curve.")] = None,
@@ -66,7 +66,7 @@ def dedup(
         raise UserError("--svg draws the S-curve of minhash, which --method leaves out; leave one of them away")
     if svg:
         check_picture(svg)
-    step = _step(method or ["minhash"], settings, tuple(against or ()))
+    step = _step(method or ["minhash"], settings, tuple(against or ()), skip_bad)
     account, place = run_asked(step, words, workers=workers, skip_bad=skip_bad, overwrite=overwrite, quiet=json)
     if svg:
         _draw(account.report, svg)
@@ -75,14 +75,16 @@ def dedup(
         print_json({**account.model_dump(by_alias=True), **place})
         return
     print_account(account)
+    _show_passed_over(account.report)
     if "minhash" in account.report:
         _show_near(account.report["minhash"])
     for what, name in place.items():
         print(f"  {what}: {name}")
 
 
-def _step(methods: list[Method], settings: dict[str, Any], against: tuple[Path, ...]) -> "Step":
+def _step(methods: list[Method], settings: dict[str, Any], against: tuple[Path, ...], skip_bad: bool) -> "Step":
     """The step that a command line asks for. Raises `UserError` for values that make no sense."""
+    from assay.corpus.deduplication.against import Against
     from assay.corpus.deduplication.bands import Banding
     from assay.corpus.deduplication.equal import EqualDocuments
     from assay.corpus.deduplication.in_turn import InTurn
@@ -105,16 +107,16 @@ def _step(methods: list[Method], settings: dict[str, Any], against: tuple[Path, 
     for path in against:
         if not path.exists():
             raise UserError(f"--against {path}: no such file or folder; name a file, a folder, an edition or a lab")
-    steps: list[Step] = []
+    earlier, steps = Against(against, skip_bad), list["Step"]()
     for method in dict.fromkeys(methods):
         if method == "minhash":
-            steps.append(RemoveNearDuplicates(NearDuplicates(similarity, ngram, Banding(permutations, bands)), against))
+            steps.append(RemoveNearDuplicates(NearDuplicates(similarity, ngram, Banding(permutations, bands)), earlier))
         elif method == "substring":
-            steps.append(Passages(settings["length"], against))
+            steps.append(Passages(settings["length"], earlier))
         elif method in ("exact", "normalised"):
-            steps.append(EqualDocuments(method, against))
+            steps.append(EqualDocuments(method, earlier))
         else:
-            steps.append(RepeatedUnits(method, against))
+            steps.append(RepeatedUnits(method, earlier))
     return steps[0] if len(steps) == 1 else InTurn(tuple(steps))
 
 
@@ -124,6 +126,13 @@ def _draw(report: dict[str, Any], path: Path) -> None:
 
     found = report["minhash"]
     write_picture(path, s_curve_picture(found["s_curve"], found["planted"]))
+
+
+def _show_passed_over(report: dict[str, Any]) -> None:
+    """What was passed over of earlier text, which is the same for all methods."""
+    first = next(iter(report.values()))
+    for kind, number in first["against"].get("bad", {}).items():
+        print(f"  passed over in earlier text, {kind}: {number}")
 
 
 def _show_near(report: dict[str, Any]) -> None:
