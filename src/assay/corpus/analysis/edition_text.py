@@ -10,10 +10,9 @@ import pyarrow as pa
 from assay.corpus.analysis.collection import Read, Removed
 from assay.corpus.analysis.facts import StepFacts
 from assay.corpus.editions.edition import MANIFEST, TEXT, OpenEdition, lineage
-from assay.corpus.editions.rows import open_rows
+from assay.corpus.editions.rows import damaged, open_rows
 from assay.corpus.manifest import TrainText
 from assay.corpus.steps.edition_input import EditionInput
-from assay.spec.errors import UserError
 
 _COLUMNS = ["removed_by", "detail", "id", "domain", "group", "text"]
 
@@ -67,4 +66,4 @@ def _removed(path: Path, step: str) -> Iterator[Removed]:
                         step, row["removed_by"], row["detail"], row["id"], row["domain"], row["group"], row["text"]
                     )
     except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path}: damaged ({error}); restore the file from a copy") from None
+        raise damaged(path, error) from None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from assay.corpus.documents import Document
 from assay.corpus.editions.edition import TEXT, OpenEdition
-from assay.corpus.editions.rows import SCHEMA, leaves, text_hash
+from assay.corpus.editions.rows import SCHEMA, damaged, leaves, text_hash
 from assay.corpus.merkle import MerkleTree
 from assay.corpus.steps.edition_input import EditionInput
 from assay.spec.errors import UserError
@@ -30,7 +30,7 @@ def edition_documents(edition: OpenEdition) -> Iterator[tuple[str, Document]]:
             tree.extend(leaves(table))
             columns = [table[column].to_pylist() for column in _COLUMNS]
         except UnicodeDecodeError as error:
-            raise UserError(f"{piece.path}: damaged ({error}); restore the file from a copy") from None
+            raise damaged(piece.path, error) from None
         for domain, text, name, source, licence, group, digest in zip(*columns, strict=True):
             if text_hash(text.encode()) != digest:
                 raise UserError(

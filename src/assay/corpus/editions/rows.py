@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from assay.corpus.merkle import document_leaf
 from assay.corpus.steps.account import Amount
+from assay.spec.errors import UserError
 
 SCHEMA = pa.schema(
     [
@@ -88,6 +89,11 @@ class RowsWriter:
 def open_rows(path: Path) -> pq.ParquetFile:
     """A file of rows, whose pages are compared with their checksums as they are read."""
     return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+def damaged(path: Path, error: Exception) -> UserError:
+    """What to say of a file of rows that cannot be read."""
+    return UserError(f"{path}: damaged ({str(error).splitlines()[0]}); restore the file from a copy")
 
 
 def leaves(table: pa.Table) -> list[bytes]:

@@ -21,9 +21,9 @@ from assay.corpus.bad import BadDocument
 from assay.corpus.documents import Source
 from assay.corpus.editions.edition import TEXT, Edition, OpenEdition, ShardFiles, has_text, newest_edition, publish
 from assay.corpus.editions.lock import making_edition
-from assay.corpus.editions.request import Request, Taken, edition_of
 from assay.corpus.editions.reshard import reshard
 from assay.corpus.editions.rows import REMOVED, SCHEMA, RowsWriter, leaves
+from assay.corpus.editions.taken import TakenSource, TakenSources, edition_with
 from assay.corpus.ingest.earlier import EarlierKeys
 from assay.corpus.ingest.journal import Finished, Journal
 from assay.corpus.ingest.locations import fingerprint, shards_of
@@ -85,13 +85,13 @@ def add(lab: Path, intake: Intake, *, workers: int = 1, progress: Progress | Non
         raise UserError(f"--shards {intake.shards}: give a whole number from 1")
     found = [shards_of(source) for source in intake.sources]
     files = [shard for shards in found for shard in shards]
-    request = Request(sources=tuple(
-        Taken(domain=source.name, files=fingerprint(shards), licence=intake.licence, skip_bad=intake.skip_bad)
+    taken = TakenSources(sources=tuple(
+        TakenSource(domain=source.name, files=fingerprint(shards), licence=intake.licence, skip_bad=intake.skip_bad)
         for source, shards in zip(intake.sources, found, strict=True)
     ))  # fmt: skip
     with making_edition(lab):
         parent = newest_edition(lab) if has_text(lab) else None
-        if parent and (before := edition_of(request, parent)):
+        if parent and (before := edition_with(taken, parent)):
             return Account(step=STEP), before
         asked = {
             "parent": parent.id if parent else "", "licence": intake.licence, "skip_bad": intake.skip_bad,
@@ -109,7 +109,7 @@ def add(lab: Path, intake: Intake, *, workers: int = 1, progress: Progress | Non
         )
         try:
             account = _take_in(source, journal, folder, intake, workers, progress)
-            edition = _publish(lab, parent, folder, journal, intake, account, request)
+            edition = _publish(lab, parent, folder, journal, intake, account, taken)
         except BadDocument:  # of other troubles it may go on
             shutil.rmtree(folder)
             raise
@@ -205,7 +205,7 @@ def _publish(
     journal: Journal,
     intake: Intake,
     account: Account,
-    request: Request,
+    taken: TakenSources,
 ) -> str:
     """Put the parent's shards and the new ones together as an edition."""
     whole = folder / "edition"
@@ -243,6 +243,6 @@ def _publish(
         documents=sum(shard.documents for shard in shards), bytes=sum(shard.bytes for shard in shards),
         domains=domains, tool=f"assay {version('assay')}", shards=tuple(shards),
     )  # fmt: skip
-    request.write(whole)
+    taken.write(whole)
     publish(lab, whole, manifest, account, {})
     return manifest.id

@@ -10,14 +10,12 @@ import pyarrow.compute as pc
 
 from assay.corpus.editions.edition import OpenEdition, has_text, lineage, newest_edition
 from assay.corpus.editions.entries import read_entry
-from assay.corpus.editions.rows import open_rows
+from assay.corpus.editions.origin import Key, key_of, origin_of
+from assay.corpus.editions.rows import damaged, open_rows
 from assay.corpus.provenance.story import Chapter, DocumentStory, hash_prefix, is_called
 from assay.corpus.removal.record import removed_documents
 from assay.corpus.removal.request import ON_REQUEST
 from assay.spec.errors import UserError
-
-#: Domain, id and hash, as it came in, of a document.
-Key = tuple[str, str, bytes]
 
 
 def find_in_lab(lab: Path, wanted: str) -> list[DocumentStory]:
@@ -34,8 +32,7 @@ def find_in_lab(lab: Path, wanted: str) -> list[DocumentStory]:
     keys = {key for edition in editions for key in _asked(edition, wanted)}
     for edition in editions:
         for row, removed in _rows(edition, keys):
-            key = (row["domain"], row["id"], row["hash"])
-            story = stories.setdefault(key, _begin(row))
+            story = stories.setdefault(key_of(row), _begin(row))
             story.chapters.append(_chapter(edition, row, removed, story.chapters))
     if not stories:
         raise UserError(f"{lab}: no document has the id '{wanted}', or a hash that begins so, in any edition")
@@ -47,9 +44,8 @@ def _removed(lab: Path, wanted: str) -> dict[Key, DocumentStory]:
     stories: dict[Key, DocumentStory] = {}
     for request, date, each in removed_documents(lab):
         if is_called(wanted, each.domain, each.id) or (prefix and any(h.startswith(prefix) for h in each.hashes)):
-            said = {name: getattr(each, name) for name in ("id", "domain", "source", "licence", "retrieved", "group")}
-            key = (each.domain, each.id, bytes.fromhex(each.hash))
-            story = stories.setdefault(key, DocumentStory(**said, hash=each.hash, extra={}))
+            row = {**vars(each), "hash": bytes.fromhex(each.hash)}
+            story = stories.setdefault(key_of(row), DocumentStory(**origin_of(row), extra={}))
             for number, passing in enumerate(each.passings):
                 rules = (passing.removed_by,) if passing.removed_by else tuple(passing.taken)
                 fate = "removed" if passing.removed_by else "changed" if rules else "kept" if number else "added"
@@ -83,7 +79,7 @@ def _rows(edition: OpenEdition, keys: Set[Key]) -> Iterator[tuple[dict[str, Any]
                 maybe = pc.is_in(batch["id"], ids)  # pyright: ignore[reportAttributeAccessIssue]
                 if pc.any(maybe).as_py():  # pyright: ignore[reportAttributeAccessIssue]
                     for row in file.read_row_group(group, use_threads=False).filter(maybe).to_pylist():
-                        if (row["domain"], row["id"], row["hash"]) in keys:
+                        if key_of(row) in keys:
                             yield row, side == "removed"
 
 
@@ -100,12 +96,11 @@ def _read(path: Path) -> Iterator[pa.Table]:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group, columns=["domain", "id", "hash", "text_hash"], use_threads=False)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: damaged ({str(error).splitlines()[0]}); restore it from a copy") from None
+        raise damaged(path, error) from None
 
 
 def _begin(row: dict[str, Any]) -> DocumentStory:
-    said = {name: row[name] for name in ("id", "domain", "source", "licence", "retrieved", "group")}
-    return DocumentStory(**said, hash=row["hash"].hex(), extra=json.loads(row["extra"]))
+    return DocumentStory(**origin_of(row), extra=json.loads(row["extra"]))
 
 
 def _chapter(edition: OpenEdition, row: dict[str, Any], removed: bool, before: list[Chapter]) -> Chapter:

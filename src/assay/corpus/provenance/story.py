@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from assay.corpus.editions.origin import Origin
+
 #: Characters of a hash that name a document; fewer may be a slip of the pen.
 SHORTEST = 6
 _HEX = frozenset("0123456789abcdef")
@@ -32,16 +34,9 @@ class Chapter:
 
 
 @dataclass
-class DocumentStory:
+class DocumentStory(Origin):
     """A document and what became of it, from the first step to the last."""
 
-    id: str
-    domain: str
-    source: str
-    licence: str
-    retrieved: str
-    group: str
-    hash: str
     extra: dict[str, Any]
     chapters: list[Chapter] = field(default_factory=list)
 

@@ -20,8 +20,8 @@ from assay.corpus.editions.edition import (
     place,
     start_from,
 )
-from assay.corpus.editions.request import REQUEST
 from assay.corpus.editions.rows import REMOVED, SCHEMA, RowsWriter, leaves, open_rows
+from assay.corpus.editions.taken import TAKEN
 from assay.corpus.merkle import MerkleTree
 from assay.corpus.removal.accounts import Leaving, corrected
 from assay.corpus.removal.quotations import Quotations
@@ -117,7 +117,7 @@ def _write_again(
     report = {**quotations.without(report), "removed_on_request": before + len(gone)}
     account = corrected(edition.account(), gone)
     account = account.model_copy(update={"report": quotations.without(account.report)})
-    if (edition.folder / REQUEST).is_file():  # so that the same files are not taken in again
-        shutil.copy2(edition.folder / REQUEST, folder / REQUEST)
+    if (edition.folder / TAKEN).is_file():  # so that the same files are not taken in again
+        shutil.copy2(edition.folder / TAKEN, folder / TAKEN)
     place(lab, folder, manifest, account, report)
     return manifest.id

@@ -8,16 +8,12 @@ import pyarrow as pa
 
 from assay.corpus.editions.edition import OpenEdition
 from assay.corpus.editions.entries import read_entry
-from assay.corpus.editions.rows import open_rows
+from assay.corpus.editions.origin import Key, Origin, key_of, origin_of
+from assay.corpus.editions.rows import damaged, open_rows
 from assay.corpus.removal.quotations import Quotations
 from assay.corpus.removal.request import Request
-from assay.spec.errors import UserError
 
 _MEANT_BY = ("source", "hash", "text_hash")
-_SAID = ("id", "domain", "source", "licence", "retrieved", "group")
-
-#: Domain, id and hash, as it came in, of a document.
-Key = tuple[str, str, bytes]
 
 
 class Passing(NamedTuple):
@@ -31,16 +27,9 @@ class Passing(NamedTuple):
 
 
 @dataclass
-class Traced:
-    """A document that is to be removed. `hashes`: of its text in any edition, in hex; `hash`: as it came in."""
+class Traced(Origin):
+    """A document that is to be removed. `hashes`: of its text in any edition, in hex."""
 
-    id: str
-    domain: str
-    source: str
-    licence: str
-    retrieved: str
-    group: str
-    hash: str
     hashes: set[str] = field(default_factory=set)
     passings: list[Passing] = field(default_factory=list)
 
@@ -60,8 +49,8 @@ def trace(
     seen: set[bytes] = set()
     for edition in (*line, *others):
         for row, side in meant_rows(edition, request):
-            key = (row["domain"], row["id"], row["hash"])
-            traced = found.setdefault(key, Traced(**{name: row[name] for name in _SAID}, hash=row["hash"].hex()))
+            key = key_of(row)
+            traced = found.setdefault(key, Traced(**origin_of(row)))
             traced.hashes |= {row["hash"].hex(), row["text_hash"].hex()}
             if row["text_hash"] not in seen:  # most texts go through several editions as they are
                 seen.add(row["text_hash"])
@@ -97,4 +86,4 @@ def meant_rows(edition: OpenEdition, request: Request) -> Iterator[tuple[dict[st
                             table = file.read_row_group(group, use_threads=False).filter(pa.array(meant))
                             yield from ((row, side) for row in table.to_pylist())
             except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-                raise UserError(f"{path}: damaged ({str(error).splitlines()[0]}); restore it from a copy") from None
+                raise damaged(path, error) from None

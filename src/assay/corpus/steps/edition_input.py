@@ -10,10 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.corpus.editions.edition import OpenEdition
-from assay.corpus.editions.rows import open_rows
+from assay.corpus.editions.rows import damaged, open_rows
 from assay.corpus.steps.account import Files
 from assay.corpus.texts import Texts
-from assay.spec.errors import UserError
 
 
 class EditionBatch:
@@ -37,7 +36,7 @@ class EditionBatch:
             with open_rows(self._path) as file:
                 return file.read_row_group(self._group, columns=columns, use_threads=False)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise _damaged(self._path, error) from None
+            raise damaged(self._path, error) from None
 
     @cached_property
     def table(self) -> pa.Table:
@@ -116,7 +115,7 @@ class EditionInput:
             try:
                 metadata = pq.read_metadata(path)
             except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-                raise _damaged(path, error) from None
+                raise damaged(path, error) from None
             size, groups = path.stat().st_size, metadata.num_row_groups
             for group in range(groups):
                 rows = metadata.row_group(group).num_rows
@@ -124,7 +123,3 @@ class EditionInput:
                 yield EditionPiece(index, shard, done, path, group, first, rows)
                 index, first = index + 1, first + rows
             before += size
-
-
-def _damaged(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path}: damaged ({str(error).splitlines()[0]}); restore the file from a copy")

@@ -1,14 +1,14 @@
-"""What an edition was asked to take in, by which the same request is known when it is made again."""
+"""The sources that an edition took in, by which they are known when they are to be added again."""
 
 from pathlib import Path
 
 from assay.corpus.editions.edition import OpenEdition, lineage
 from assay.spec.base import Frozen
 
-REQUEST = "request.json"
+TAKEN = "request.json"
 
 
-class Taken(Frozen):
+class TakenSource(Frozen):
     """A source, as it was when it was taken in.
 
     Attributes:
@@ -23,22 +23,22 @@ class Taken(Frozen):
     skip_bad: bool
 
 
-class Request(Frozen):
+class TakenSources(Frozen):
     """`request.json` of an edition that `add` made."""
 
-    sources: tuple[Taken, ...]
+    sources: tuple[TakenSource, ...]
 
     def write(self, folder: Path) -> None:
-        (folder / REQUEST).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (folder / TAKEN).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def edition_of(request: Request, newest: OpenEdition) -> str:
+def edition_with(taken: TakenSources, newest: OpenEdition) -> str:
     """Id of the edition, of the newest one and those before it, since which all of this is there; '': some is not."""
-    missing, last = set(request.sources), ""
+    missing, last = set(taken.sources), ""
     for edition in lineage(newest):
-        path = edition.folder / REQUEST
+        path = edition.folder / TAKEN
         if path.is_file():
-            there = Request.model_validate_json(path.read_text(encoding="utf-8"))
+            there = TakenSources.model_validate_json(path.read_text(encoding="utf-8"))
             last = last or (edition.id if missing & set(there.sources) else "")
             missing -= set(there.sources)
         if not missing:
