@@ -320,8 +320,9 @@ def test_views_that_nothing_needs_are_freed_and_made_again_the_same(lab: MakeLab
     row = next(row for row in made.store.run_rows() if row["hash"] not in behind and row["status"] == "finished")
     folder = made.run_dir(row["hash"])
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").write_text(json.dumps({"corpus_dir": str(other)}))
-    for status, views in (("paused", 0), ("finished", 1)):
+    moved = Path("/elsewhere") / other.relative_to(made.folder)  # the run began before the lab was moved
+    for status, place, views in (("paused", other, 0), ("paused", moved, 0), ("finished", other, 1)):
+        (folder / "run.json").write_text(json.dumps({"corpus_dir": str(place)}))
         with made.store.transaction() as connection:
             made.store.set_status(connection, row["hash"], status)
         freed = collect(made, dry_run=True)

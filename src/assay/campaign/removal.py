@@ -174,7 +174,8 @@ def _restore(vault: Path) -> None:
     for aside in vault.glob(f"{_ASIDE}*"):
         final = vault / aside.name.removeprefix(_ASIDE)
         if final.exists():
-            (aside / QUERIES).replace(final / QUERIES) if (aside / QUERIES).exists() else None
+            if (aside / QUERIES).exists():
+                (aside / QUERIES).replace(final / QUERIES)
             shutil.rmtree(aside)
         else:
             aside.rename(final)

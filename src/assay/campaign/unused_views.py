@@ -25,12 +25,17 @@ def unused_views(lab: Lab, campaign: Campaign, over: Set[str]) -> list[Path]:
     present = [path for name in _FOLDERS for path in sorted((lab.folder / "corpora").glob(f"*/{name}/*"))]
     if not present:
         return []
-    needed = {str(path) for digest in _asked(lab, campaign) for path in _places(lab, digest) or ()}
+    needed = {_within(path) for digest in _asked(lab, campaign) for path in _places(lab, digest) or ()}
     for row in lab.store.run_rows():
         order = lab.run_dir(row["hash"]) / "run.json"
         if order.is_file() and (row["hash"] not in over or _places(lab, row["recipe"]) is None):
-            needed.add(json.loads(order.read_text(encoding="utf-8"))["corpus_dir"])
-    return [path for path in present if str(path) not in needed and not path.name.startswith(".")]
+            needed.add(_within(Path(json.loads(order.read_text(encoding="utf-8"))["corpus_dir"])))
+    return [path for path in present if _within(path) not in needed and not path.name.startswith(".")]
+
+
+def _within(folder: Path) -> tuple[str, ...]:
+    """Corpus, kind and key of a view or annotation, which stay as they are when a lab's folder is moved."""
+    return folder.parts[-3:]
 
 
 def free(folder: Path) -> None:
