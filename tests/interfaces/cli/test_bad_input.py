@@ -365,10 +365,10 @@ GOOD_LINE = b'{"text": "a text"}\n'
 @pytest.mark.parametrize(
     ("name", "data", "expected"),
     [
-        ("nowhere", None, "nowhere: no such file or folder; expected a folder, .txt, .md, .jsonl"),
+        ("nowhere", None, "nowhere: no such file or folder; expected a folder, .txt, .md, .html, source code, .jsonl"),
         ("a.txt", b"", "a.txt: the file is empty"),
-        ("a.txt", b" \n \n", "a.txt: no text in it"),
-        ("a.txt", b"words\0words", "a.txt: a binary file (byte 5 is zero); expected UTF-8 text"),
+        ("a.txt", b" \n \n", "a.txt: nothing to take for domain 'verse'"),
+        ("a.txt", b"words\0words", "a.txt: a binary file (byte 5 is zero); convert it to UTF-8 text or leave it out"),
         ("a.txt", "gr\xf6\xdfer".encode("latin-1"), "a.txt: not UTF-8 text (byte 2); convert it to UTF-8"),
         ("a.docx", b"PK", "unknown extension '.docx'"),
         ("a.jsonl", GOOD_LINE + b'{"text": "b"\n', "a.jsonl, line 2: broken JSON"),
