@@ -79,8 +79,8 @@ def _remove(
     hashes = {digest for document in record.documents for digest in document.hashes}
     held = affected(corpora, vault, request, hashes - _present(lab.folder, hashes))
     done: dict[str, Any] = {
-        "documents": len(record.documents), "editions": renamed, "deleted_editions": deleted,
-        "edition": newest_edition(lab.folder).id if line else "", "corpora": {}, "files": cleared._asdict(),
+        "documents": len(record.documents), "not_found": record.not_found(request), "editions": renamed,
+        "deleted_editions": deleted, "edition": newest_edition(lab.folder).id if line else "", "corpora": {}, "files": cleared._asdict(),
     }  # fmt: skip
     for name, documents in sorted(held.items(), key=lambda item: item[0] != lab.config.corpus.id):
         if name == lab.config.corpus.id:
@@ -195,9 +195,13 @@ def _build(lab: Lab, edition: OpenEdition, progress: Progress | None) -> tuple[s
 
 
 def _made_of(lab: Lab, name: str, hashes: set[str]) -> OpenEdition | None:
-    """The newest edition that has every document of a corpus, or had it until now."""
+    """The edition that a corpus was made of: of those that have its documents, or had them until now, the smallest.
+
+    Later ones may have what was added since, earlier ones what a step had removed before.
+    """
     if not has_text(lab.folder):
         return None
+    fitting: list[OpenEdition] = []
     table = pq.read_table(lab.folder / "corpora" / name / "documents.parquet", columns=["hash"])
     wanted = set(table["hash"].to_pylist()) - hashes
     for edition in lineage(newest_edition(lab.folder)):
@@ -206,8 +210,8 @@ def _made_of(lab: Lab, name: str, hashes: set[str]) -> OpenEdition | None:
             found = pq.read_table(edition.shard(shard.name), columns=["text_hash"])
             held.update(digest.hex() for digest in found["text_hash"].to_pylist())
         if wanted <= held:
-            return edition
-    return None
+            fitting.append(edition)
+    return min(fitting, key=lambda edition: edition.manifest.documents, default=None)
 
 
 def _index(lab: Lab, name: str) -> Path:

@@ -117,7 +117,7 @@ def build_from(
         workers: processes that encode; None: one for each core.
 
     Raises:
-        UserError: a domain is too small, or the disk is full. Nothing is left behind.
+        UserError: there is no document, a domain is too small, or the disk is full. Nothing is left behind.
     """
     wanted = tokenizer_named(tokenizer)
     report = progress or _silent
@@ -126,6 +126,8 @@ def build_from(
         with Spool(work) as spool:
             arrived = _take_in(spool, documents, total, report)
             names = list(arrived)
+            if not names:
+                raise UserError("there is no document to make a corpus of; add text with `assay corpus add`")
             _hold_out(spool, names, seal=vault is not None)
             report(0, None, f"training tokenizer {tokenizer}" if wanted.trained else "preparing to tokenise")
             made = wanted.make(lambda: _sample(spool, names))

@@ -216,6 +216,35 @@ def test_a_corpus_older_than_the_newest_text_is_made_anew_from_the_text_that_it_
     assert assay("train", made, "--json").json["status"] == "finished"
 
 
+def test_a_corpus_made_anew_gets_none_of_the_text_that_was_added_since(made: Path) -> None:
+    path = made.with_name("later.jsonl")
+    path.write_text("".join(json.dumps({"id": f"l{i}", "text": text}) + "\n" for i, text in enumerate(texts(3, 20))))
+    assert assay("corpus", "add", made, f"later={path}").code == 0
+    assert assay("corpus", "remove", made, "bad.org").code == 0
+    rows = pq.read_table(made / "corpora" / Lab(made).config.corpus.id / "documents.parquet").to_pylist()
+    assert {row["domain"] for row in rows} == {"web"}
+    assert {row["source"] for row in rows} == {"good.org"}
+
+
+def test_words_that_no_document_has_are_named(made: Path) -> None:
+    facts = assay("corpus", "remove", made, "bad.org", "nowhere.org", "0123456789abcdef", "--json").json
+    assert facts["documents"] == 10
+    assert facts["not_found"] == ["nowhere.org", "0123456789abcdef"]
+    kept = hashlib.sha256(GOOD.encode()).hexdigest()[:16]
+    done = assay("corpus", "remove", made, kept, "bad.org")
+    assert "no document has the source or hash bad.org" in done.out
+
+
+def test_a_lab_can_lose_all_of_its_text(made: Path) -> None:
+    corpus = Lab(made).config.corpus.id
+    facts = assay("corpus", "remove", made, "bad.org", "good.org", "--json").json
+    assert facts["corpora"][corpus]["became"] == ""
+    assert not [path for text in texts(1, 50) for path in holding(made, text)]
+    done = assay("corpus", "tokenize", made)
+    assert done.code == 2
+    assert "there is no document to make a corpus of" in done.err
+
+
 def test_a_text_is_removed_by_the_beginning_of_its_hash_also_where_a_step_had_removed_it(made: Path) -> None:
     text = texts(1, 50)[3]
     digest = hashlib.sha256(text.encode()).hexdigest()

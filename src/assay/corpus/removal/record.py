@@ -58,6 +58,11 @@ class Record:
             return cls(path, list(documents)), head["request"]
         return None
 
+    def not_found(self, request: Request) -> list[str]:
+        """The words of a request that none of the documents is meant by."""
+        found = {word for each in self.documents for word in request.asks_for(each.source, each.hashes)}
+        return [word for word in request.words if word not in found]
+
     def finish(self, done: dict[str, Any]) -> None:
         """Say what was done, and give the record its name."""
         head, _ = _read(self._path)

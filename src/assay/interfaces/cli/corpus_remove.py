@@ -48,6 +48,8 @@ def remove(
         print_json(facts)
         return
     print(f"{count(facts['documents'], 'document')} removed for good.")
+    for word in facts["not_found"]:
+        print(f"  no document has the source or hash {word}")
     for old, new in facts["editions"].items():
         print(f"  edition {old} was written again as {new}")
     for name in facts["deleted_editions"]:
