@@ -235,3 +235,26 @@ def test_every_edit_answers_for_the_bytes_that_it_took(tmp_path: Path) -> None:
         "personal_data.iban": len("GB82 WEST 1234 5698 7654 32") - len("[IBAN]"),
     }
     assert account.into.bytes - account.out.bytes == sum(amount.bytes for amount in account.changed.values())
+
+
+@pytest.mark.parametrize(
+    "name", ["p{}", "s{}", "0{}", "split-{}", "web-{}-of-3-0123456789abcdef", "web.part{}", "c4_{}"]
+)
+def test_files_that_are_numbered_parts_of_one_are_one_domain(name: str, tmp_path: Path) -> None:
+    chance = random.Random(3)
+    folder = tmp_path / "whole"
+    folder.mkdir()
+    for part in range(3):
+        rows = [{"id": f"d{part}.{i}", "text": prose(chance, ENGLISH)} for i in range(20)]
+        path = folder / (name.format(part) + ".jsonl")
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    account = run_bare(Clean(Cleaning()), folder, tmp_path / "out.jsonl")
+    assert list(account.domains) == [{"web": "web", "c4_": "c4"}.get(name[:3], "whole")]
+
+
+def test_other_names_with_digits_are_domains_of_their_own(tmp_path: Path) -> None:
+    for name in ("c4", "mc4", "wiki2"):
+        path = tmp_path / "in" / f"{name}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text('{"text": "The stone was light."}\n')
+    assert set(run_bare(Clean(Cleaning()), tmp_path / "in", tmp_path / "out.jsonl").domains) == {"c4", "mc4", "wiki2"}

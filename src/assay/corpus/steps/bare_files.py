@@ -17,6 +17,9 @@ from assay.corpus.steps.lines import Read, document_lines, parquet_lines, read_l
 from assay.spec.base import sha256_text
 from assay.spec.errors import UserError
 
+#: What a number of a shard may have before it; any other word with digits, like `c4`, is a name.
+_PART = "part|shard|chunk|split|file|piece|segment|block|batch|p|s"
+
 Reader = Callable[[], Iterator[Read]]
 
 
@@ -142,5 +145,5 @@ def _record_shard(path: Path, name: str, folder: str, source: str) -> BareShard:
 
 
 def _domain(stem: str) -> str:
-    """What shards of one file have in common: `prose-00001-of-00007` and `prose.3` are parts of `prose`."""
-    return re.sub(r"(?:^|[-_.])(?:part|shard|chunk)?[-_.]?\d+(?:-of-\d+)?$", "", stem)
+    """What shards of one file have in common: `prose-00001-of-00007`, `prose.3` and `prose-s3` are parts of `prose`."""
+    return re.sub(rf"(?:^|[-_.])(?:{_PART})?[-_.]?\d+(?:-of-\d+(?:-[0-9a-f]{{16}})?)?$", "", stem)
