@@ -80,7 +80,8 @@ def _remove(
     held = affected(corpora, vault, request, hashes - _present(lab.folder, hashes))
     done: dict[str, Any] = {
         "documents": len(record.documents), "not_found": record.not_found(request), "editions": renamed,
-        "deleted_editions": deleted, "edition": newest_edition(lab.folder).id if line else "", "corpora": {}, "files": cleared._asdict(),
+        "deleted_editions": deleted, "edition": newest_edition(lab.folder).id if line else "", "corpora": {},
+        "files": cleared._asdict(),
     }  # fmt: skip
     for name, documents in sorted(held.items(), key=lambda item: item[0] != lab.config.corpus.id):
         if name == lab.config.corpus.id:
