@@ -196,23 +196,23 @@ def _build(lab: Lab, edition: OpenEdition, progress: Progress | None) -> tuple[s
 
 
 def _made_of(lab: Lab, name: str, hashes: set[str]) -> OpenEdition | None:
-    """The edition that a corpus was made of: of those that have its documents, or had them until now, the smallest.
+    """The edition that a corpus was made of: it has, or had until now, every document, and fewest texts besides.
 
-    Later ones may have what was added since, earlier ones what a step had removed before.
+    Later ones may have what was added since, earlier ones what a step had removed before. Of several the newest.
     """
     if not has_text(lab.folder):
         return None
-    fitting: list[OpenEdition] = []
     table = pq.read_table(lab.folder / "corpora" / name / "documents.parquet", columns=["hash"])
-    wanted = set(table["hash"].to_pylist()) - hashes
+    own = set(table["hash"].to_pylist())
+    found: list[tuple[int, OpenEdition]] = []
     for edition in lineage(newest_edition(lab.folder)):
         held: set[str] = set()
         for shard in edition.manifest.shards:
-            found = pq.read_table(edition.shard(shard.name), columns=["text_hash"])
-            held.update(digest.hex() for digest in found["text_hash"].to_pylist())
-        if wanted <= held:
-            fitting.append(edition)
-    return min(fitting, key=lambda edition: edition.manifest.documents, default=None)
+            digests = pq.read_table(edition.shard(shard.name), columns=["text_hash"])["text_hash"].to_pylist()
+            held.update(digest.hex() for digest in digests)
+        if own - hashes <= held:
+            found.append((len(held - own), edition))
+    return min(found, key=lambda each: each[0], default=(0, None))[1]
 
 
 def _index(lab: Lab, name: str) -> Path:
