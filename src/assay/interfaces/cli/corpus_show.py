@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import WHOLE, Json, Words, count, find_lab, print_json, size
+from assay.interfaces.cli.shared import WHOLE, Json, Words, find_lab, print_json, size
 from assay.spec.errors import UserError
 
 
@@ -65,5 +65,5 @@ def _print(story: dict[str, Any]) -> None:
             print("".join(f"      | {line}\n" for line in chapter["text"].splitlines()), end="")
         before = chapter["text"]
     last = story["history"][-1]
-    print(f"  Removed after {count(len(story['history']), 'entry', 'entries')}." if last["fate"] == "removed"
+    print("  It was removed." if last["fate"] == "removed"
           else "  It is in the newest edition." if not Path(last["place"]).exists() else "  It was kept.")  # fmt: skip
