@@ -53,13 +53,13 @@ class WeightedMean:
     def covariance(self, a: Floats, b: Floats) -> Floats | None:
         """See `Predictor.covariance`."""
         shared = np.zeros((len(a), len(b)))
-        for share, part in zip(self.shares.tolist(), self.parts, strict=True):
+        sds_a, sds_b = ([part.predict(points).sd_mean for part in self.parts] for points in (a, b))
+        for share, part, sd_a, sd_b in zip(self.shares.tolist(), self.parts, sds_a, sds_b, strict=True):
             between = part.covariance(a, b)
             if between is None:
                 return None
-            sizes = np.outer(part.predict(a).sd_mean, part.predict(b).sd_mean)
-            shared += share * between / np.maximum(sizes, 1e-300)
-        return shared * np.outer(self.predict(a).sd_mean, self.predict(b).sd_mean)
+            shared += share * between / np.maximum(np.outer(sd_a, sd_b), 1e-300)
+        return shared * np.outer(self._together(sds_a), self._together(sds_b))
 
     def prior_sd(self, weights: Floats) -> Floats | None:
         """See `Predictor.prior_sd`."""
