@@ -113,10 +113,17 @@ def _present(lab: Path, hashes: set[str]) -> set[str]:
     """Those of some texts that other documents of the newest line of editions still have."""
     found: set[str] = set()
     for edition in lineage(newest_edition(lab)) if has_text(lab) else ():
-        for shard in edition.manifest.shards:
-            table = pq.read_table(edition.shard(shard.name), columns=["text_hash"])
-            found.update(digest.hex() for digest in table["text_hash"].to_pylist())
+        found |= _texts(edition)
     return found & hashes
+
+
+def _texts(edition: OpenEdition) -> set[str]:
+    """Hashes of the texts of an edition."""
+    found: set[str] = set()
+    for shard in edition.manifest.shards:
+        table = pq.read_table(edition.shard(shard.name), columns=["text_hash"])
+        found.update(digest.hex() for digest in table["text_hash"].to_pylist())
+    return found
 
 
 def _discard(lab: Lab, name: str) -> dict[str, Any]:
@@ -206,10 +213,7 @@ def _made_of(lab: Lab, name: str, hashes: set[str]) -> OpenEdition | None:
     own = set(table["hash"].to_pylist())
     found: list[tuple[int, OpenEdition]] = []
     for edition in lineage(newest_edition(lab.folder)):
-        held: set[str] = set()
-        for shard in edition.manifest.shards:
-            digests = pq.read_table(edition.shard(shard.name), columns=["text_hash"])["text_hash"].to_pylist()
-            held.update(digest.hex() for digest in digests)
+        held = _texts(edition)
         if own - hashes <= held:
             found.append((len(held - own), edition))
     return min(found, key=lambda each: each[0], default=(0, None))[1]
