@@ -13,7 +13,7 @@ from harness import Missing, Options, cpu_seconds, in_turn, medians, table
 from assay.corpus.languages import detect, sample
 from assay.corpus.personal.find import find
 from assay.corpus.personal.redact import redact
-from assay.corpus.quality.features import BUCKETS, features
+from assay.corpus.quality.hashed_words import BUCKETS, features
 from assay.corpus.quality.training import Labelled, train
 from assay.corpus.texts import Texts
 

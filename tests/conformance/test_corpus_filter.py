@@ -9,7 +9,7 @@ import pytest
 from assay.corpus.filters.chain import edit, losses, measure
 from assay.corpus.filters.filter import Filter
 from assay.corpus.quality.classifier import Classifier, write_classifier
-from assay.corpus.quality.features import BUCKETS
+from assay.corpus.quality.hashed_words import BUCKETS
 from assay.corpus.texts import Texts
 from assay.spec.registry import load, names
 

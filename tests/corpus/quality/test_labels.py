@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.corpus.quality.classifier import FACTS, WEIGHTS, Classifier, best_share, read_classifier, write_classifier
-from assay.corpus.quality.features import BUCKETS
+from assay.corpus.quality.hashed_words import BUCKETS
 from assay.corpus.quality.labels import EXCERPT, Excerpt, Label, LabelFile, excerpt_of, read_labels
 from assay.corpus.quality.make import from_good, from_labels, in_order
 from assay.corpus.quality.preferences import preferences

@@ -51,4 +51,4 @@ def test_a_selection_before_and_after_it_is_made(corpus: Path) -> None:
 
 def test_every_step_that_a_recipe_can_ask_for_has_a_speed() -> None:
     known = {"+".join(filters) for filters in FILTERS.values()} | set(get_args(Data.model_fields["dedup"].annotation))
-    assert known - {"exact"} | {"quality"} == set(ASSUMED)
+    assert known - {"exact"} | {"quality", "quality by embeddings"} == set(ASSUMED)

@@ -1,7 +1,11 @@
-"""A classifier of quality on disk and at work: weights in safetensors, all else in JSON; nothing that can run."""
+"""A classifier of quality on disk and at work: weights in safetensors, all else in JSON; nothing that can run.
+
+One that sees embeddings has their model in its folder, so that it can be moved and stays what it is.
+"""
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,15 +14,20 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from assay.corpus.quality.embeddings import Embeddings
 from assay.corpus.quality.fasttext import SUFFIXES, FastText
-from assay.corpus.quality.features import BUCKETS, features
+from assay.corpus.quality.features import Features
+from assay.corpus.quality.hashed_words import HASHED_WORDS
 from assay.corpus.quality.ordinal import Fit
 from assay.corpus.quality.training import expected
 from assay.corpus.texts import Texts
+from assay.corpus.workfolder import sync_tree, work_folder
 from assay.spec.base import canonical_json, sha256_text
 from assay.spec.errors import UserError
 
 WEIGHTS, FACTS = "weights.safetensors", "classifier.json"
+#: Folder for the model whose embeddings a classifier sees, if it does.
+EMBEDDINGS = "embeddings"
 #: Of how words become features; a classifier made otherwise cannot be read.
 FORMAT = 1
 
@@ -28,26 +37,30 @@ class Classifier:
     """From texts to scores.
 
     Attributes:
-        weights: (BUCKETS,) float32.
+        weights: (F,) float32.
         thresholds: (L−1,) float32.
         levels: (L,) grades, ascending.
         facts: JSON data about its training: what was labelled by whom, calibration, n-grams.
+        features: what it sees of a text.
     """
 
     weights: np.ndarray
     thresholds: np.ndarray
     levels: np.ndarray
     facts: dict[str, Any]
+    features: Features = HASHED_WORDS
 
     @property
     def hash(self) -> str:
         """Of all that scores depend on."""
         said = {"levels": self.levels.tolist(), "format": FORMAT}
+        if self.features.hash:
+            said[EMBEDDINGS] = self.features.hash
         return sha256_text(canonical_json(said) + self.weights.tobytes().hex() + self.thresholds.tobytes().hex())[:16]
 
     def chances(self, texts: Texts) -> np.ndarray:
         """P(grade ≥ level) for each level but the lowest, (N, L−1)."""
-        ranks = features(texts) @ self.weights
+        ranks = self.features.matrix(texts) @ self.weights
         return Fit(self.weights, self.thresholds).chances(ranks)
 
     def scores(self, texts: Texts) -> np.ndarray:
@@ -88,6 +101,13 @@ def write_classifier(classifier: Classifier, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     facts = {**classifier.facts, "format": FORMAT, "hash": classifier.hash, "levels": classifier.levels.tolist()}
     (folder / FACTS).unlink(missing_ok=True)
+    shutil.rmtree(folder / EMBEDDINGS, ignore_errors=True)
+    if isinstance(classifier.features, Embeddings):
+        facts[EMBEDDINGS] = classifier.features.hash
+        with work_folder(folder) as work:
+            classifier.features.save(work / EMBEDDINGS)
+            sync_tree(work)
+            (work / EMBEDDINGS).rename(folder / EMBEDDINGS)
     tensors = {"weights": classifier.weights, "thresholds": classifier.thresholds}
     _write(folder / WEIGHTS, save(tensors))
     _write(folder / FACTS, (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
@@ -109,13 +129,16 @@ def read_classifier(folder: Path) -> Classifier:
         tensors = load_file(folder / WEIGHTS)
         weights, thresholds, levels = tensors["weights"], tensors["thresholds"], np.array(facts["levels"])
         said = facts.pop("hash"), facts.pop("format"), facts.pop("levels")
+        embedded = facts.pop(EMBEDDINGS, "")
     except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
         raise UserError(f"{folder}: a damaged classifier ({error}); train it again") from None
-    if said[1] != FORMAT or weights.shape != (BUCKETS,):
+    seen = Embeddings(folder / EMBEDDINGS) if embedded else HASHED_WORDS
+    if said[1] != FORMAT or weights.shape != (seen.width,):
         raise UserError(f"{folder}: a classifier of another version (format {said[1]}, here {FORMAT}); train it again")
-    classifier = Classifier(weights, thresholds, levels, facts)
+    classifier = Classifier(weights, thresholds, levels, facts, seen)
     if classifier.hash != said[0]:
-        raise UserError(f"{folder}: {WEIGHTS} and {FACTS} do not belong together; train the classifier again")
+        parts = f"{WEIGHTS}, {EMBEDDINGS} and {FACTS}" if embedded else f"{WEIGHTS} and {FACTS}"
+        raise UserError(f"{folder}: {parts} do not belong together; train the classifier again")
     return classifier
 
 

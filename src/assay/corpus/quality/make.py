@@ -10,6 +10,8 @@ from scipy.stats import rankdata
 from assay.corpus.quality.agreement import Agreement, agreement
 from assay.corpus.quality.calibration import Calibration, calibrate
 from assay.corpus.quality.classifier import Classifier
+from assay.corpus.quality.features import Features
+from assay.corpus.quality.hashed_words import HASHED_WORDS
 from assay.corpus.quality.labels import Label
 from assay.corpus.quality.sample import Drawn
 from assay.corpus.quality.training import Labelled, Trained, train
@@ -30,6 +32,7 @@ class Training(Frozen):
     """
 
     kind: str = Field(description="labels, or good against rest")
+    features: str = Field(description="what the classifier sees of a text")
     labels: int
     grades: dict[str, int]
     authors: dict[str, int]
@@ -41,7 +44,7 @@ class Training(Frozen):
     calibration: Calibration
 
 
-def from_labels(labels: Sequence[Label]) -> tuple[Classifier, Training]:
+def from_labels(labels: Sequence[Label], features: Features = HASHED_WORDS) -> tuple[Classifier, Training]:
     """A classifier of grades. Where several authors graded one excerpt, their rounded mean counts."""
     by_key: dict[str, list[Label]] = {}
     for label in labels:
@@ -54,10 +57,12 @@ def from_labels(labels: Sequence[Label]) -> tuple[Classifier, Training]:
         [label.group for label in first],
         [label.domain for label in first],
     )
-    return _made("labels", labelled, [label.author for label in labels])
+    return _made("labels", labelled, [label.author for label in labels], features)
 
 
-def from_good(good: Sequence[Drawn], rest: Sequence[Drawn]) -> tuple[Classifier, Training]:
+def from_good(
+    good: Sequence[Drawn], rest: Sequence[Drawn], features: Features = HASHED_WORDS
+) -> tuple[Classifier, Training]:
     """A classifier of text that is trusted (1) against other text (0), as those of GPT-3 (Brown et al. 2020, appendix
     A) and DCLM (Li et al. 2024). Its chances are those of a text drawn from the two in equal parts.
 
@@ -81,17 +86,18 @@ def from_good(good: Sequence[Drawn], rest: Sequence[Drawn]) -> tuple[Classifier,
         [document.id.partition("#")[0] for document in both],
         [document.domain for document in both],
     )
-    return _made("good against rest", labelled, [])
+    return _made("good against rest", labelled, [], features)
 
 
-def _made(kind: str, labelled: Labelled, authors: Sequence[str]) -> tuple[Classifier, Training]:
-    trained = train(labelled)
+def _made(kind: str, labelled: Labelled, authors: Sequence[str], features: Features) -> tuple[Classifier, Training]:
+    trained = train(labelled, features)
     threshold = _threshold(trained)
     column = int(np.searchsorted(trained.levels[1:], threshold))
     scores = trained.scores()
     rounded = np.floor(scores + 0.5).astype(int)
     told = Training(
         kind=kind,
+        features=features.description,
         labels=len(labelled.texts),
         grades=_counted(labelled.grades.tolist()),
         authors=_counted(authors),
@@ -104,7 +110,7 @@ def _made(kind: str, labelled: Labelled, authors: Sequence[str]) -> tuple[Classi
     )
     facts: dict[str, Any] = {"training": told.model_dump(mode="json")}
     weights, thresholds = trained.fit.weights.astype(np.float32), trained.fit.thresholds.astype(np.float32)
-    return Classifier(weights, thresholds, trained.levels, facts), told
+    return Classifier(weights, thresholds, trained.levels, facts, features), told
 
 
 def in_order(scores: np.ndarray, grades: np.ndarray) -> float:

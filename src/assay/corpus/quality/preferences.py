@@ -7,7 +7,6 @@ from pydantic import Field
 from scipy.stats import rankdata
 
 from assay.corpus.quality.classifier import Classifier, Scorer, best_share
-from assay.corpus.quality.features import features, names
 from assay.corpus.quality.labels import excerpt_of
 from assay.corpus.quality.sample import Drawn
 from assay.corpus.texts import Texts
@@ -86,15 +85,15 @@ def preferences(classifier: Scorer, documents: Sequence[Drawn]) -> Preferences:
 
 def strongest(classifier: Classifier, texts: Texts) -> tuple[tuple[Ngram, ...], tuple[Ngram, ...]]:
     """The n-grams that raise scores most in some texts, and those that lower them most."""
-    given = features(texts)
-    counts = np.bincount(given.indices, minlength=len(classifier.weights))
-    mean = np.asarray(given.mean(axis=0)).ravel()
-    square = np.asarray(given.multiply(given).mean(axis=0)).ravel()
-    pull = classifier.weights * np.sqrt(np.maximum(square - mean**2, 0))
+    amounts, effects, names = classifier.features.grams(texts, classifier.weights)
+    counts = np.bincount(amounts.indices, minlength=len(effects))
+    mean = np.asarray(amounts.mean(axis=0)).ravel()
+    square = np.asarray(amounts.multiply(amounts).mean(axis=0)).ravel()
+    pull = effects * np.sqrt(np.maximum(square - mean**2, 0))
     pull[counts < min(_LEAST_TEXTS, len(texts))] = 0
     order = np.argsort(-pull, kind="stable")
     best, worst = order[:NGRAMS], order[::-1][:NGRAMS]
-    known = names(texts, np.concatenate((best, worst)))
+    known = names(np.concatenate((best, worst)))
 
     def said(buckets: np.ndarray, sign: int) -> tuple[Ngram, ...]:
         return tuple(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from assay.corpus.quality.features import features
+from assay.corpus.quality.features import Features
+from assay.corpus.quality.hashed_words import HASHED_WORDS
 from assay.corpus.quality.ordinal import Fit, fit, log_loss
 from assay.corpus.texts import Texts
 from assay.spec.errors import UserError
@@ -42,7 +43,7 @@ class Trained:
 
     Attributes:
         levels: (L,) the grades that occur, ascending.
-        fit: of all labels; weights over all buckets.
+        fit: of all labels; weights of all features.
         penalty: that was chosen.
         chances: (N, L−1) P(grade ≥ level) of every labelled text, by the model of the folds that it is not in.
     """
@@ -62,14 +63,14 @@ def expected(chances: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return levels[0] + chances @ np.diff(levels).astype(np.float64)
 
 
-def train(labelled: Labelled) -> Trained:
+def train(labelled: Labelled, features: Features = HASHED_WORDS) -> Trained:
     """Train on all labels, and predict each by cross-fitting.
 
     Raises:
         UserError: too few labels, or of one grade only.
     """
     levels, places = _levels(labelled.grades)
-    back, given = directions(features(labelled.texts))
+    back, given = directions(features.matrix(labelled.texts))
     fold_N = folds(labelled.groups)
     chances = np.zeros((len(places), len(levels) - 1))
     for fold in range(FOLDS):
@@ -90,7 +91,7 @@ def directions(given: csr_matrix) -> tuple[Callable[[np.ndarray], np.ndarray], n
     features are sought among their combinations only: of many thousand features few labels can tell no more.
 
     Returns:
-        What turns weights of directions (R,) into weights of features (BUCKETS,), and the texts (N, R).
+        What turns weights of directions (R,) into weights of features (F,), and the texts (N, R).
     """
     basis = given[:: -(-given.get_shape()[0] // _BASIS)]
     found, vectors = np.linalg.eigh((basis @ basis.T).toarray().astype(np.float64))

@@ -18,6 +18,7 @@ ASSUMED: dict[str, float] = {
     "fineweb": 40e6,
     "gopher_quality+gopher_repetition+c4+fineweb": 6e6,
     "quality": 20e6,
+    "quality by embeddings": 2e6,
     "normalised": 40e6,
     "minhash": 20e6,
     "lines": 40e6,
@@ -57,7 +58,10 @@ def estimate(corpus: Path, steps: Sequence[Step]) -> Estimate:
 
 def _kind(parameters: Mapping[str, Any]) -> str:
     """What a step's speed depends on."""
-    return "+".join(parameters["filters"]) if "filters" in parameters else str(parameters.get("method", ""))
+    if "filters" not in parameters:
+        return str(parameters.get("method", ""))
+    filters = "+".join(parameters["filters"])
+    return f"{filters} by {parameters['features']}" if "features" in parameters else filters
 
 
 def _assumed(kind: str) -> float:

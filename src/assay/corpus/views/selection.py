@@ -9,7 +9,7 @@ from assay.corpus.deduplication.lines import RepeatedUnits
 from assay.corpus.deduplication.near import NearDuplicates
 from assay.corpus.deduplication.near_step import RemoveNearDuplicates
 from assay.corpus.deduplication.passages import Passages
-from assay.corpus.quality.classifier import FACTS, read_classifier
+from assay.corpus.quality.classifier import EMBEDDINGS, FACTS, read_classifier
 from assay.corpus.steps.clean import Clean
 from assay.corpus.steps.step import Step
 from assay.spec.cleaning import Cleaning
@@ -34,8 +34,8 @@ class KeepBest(Clean):
 
     def parameters(self) -> dict[str, Any]:
         said = super().parameters()
-        del said["options"]["quality"]["classifier"]
-        return said
+        folder = Path(said["options"]["quality"].pop("classifier"))
+        return said | ({"features": EMBEDDINGS} if (folder / EMBEDDINGS).is_dir() else {})
 
 
 def steps_of(data: Data, classifiers: Path) -> tuple[Step, ...]:

@@ -57,14 +57,18 @@ def train(
     labels: Annotated[list[Path] | None, Parameter(negative="", help="A file of labels; repeatable.")] = None,
     good: Annotated[list[Path] | None, Parameter(negative="", help="Or text that you trust; repeatable.")] = None,
     rest: Annotated[list[Path] | None, Parameter(negative="", help="What to tell it from; repeatable.")] = None,
+    embeddings: Annotated[
+        Path | None, Parameter(help="Folder of a model2vec model; its embeddings take the place of hashed words.")
+    ] = None,
     documents: Annotated[int, Parameter(help="With --good: most documents of each side.")] = 1000,
     seed: Annotated[int, Parameter(help="With --good: of the draw.")] = 0,
     json: Json = False,
 ) -> None:
-    """Distil labels into a classifier: a linear model of hashed words and pairs of words.
+    """Distil labels into a classifier: a linear model of hashed words and pairs of words, or of embeddings.
 
     Without labels, text that you trust stands for good and other text for the rest (--good, --rest); no key and no
-    network is needed. What is told about calibration and agreement was measured on labels that the model had not seen.
+    network is needed. What is told about calibration and agreement was measured on labels that the model had not seen,
+    so train both ways and compare.
 
     Examples:
 
@@ -72,17 +76,20 @@ def train(
         assay quality train --good books.jsonl --rest web.jsonl --into quality
     """
     from assay.corpus.quality.classifier import write_classifier
+    from assay.corpus.quality.embeddings import Embeddings
+    from assay.corpus.quality.hashed_words import HASHED_WORDS
     from assay.corpus.quality.labels import read_labels
     from assay.corpus.quality.make import from_good, from_labels
 
     if bool(labels) == bool(good or rest):
         raise UserError("give either --labels FILE, or --good TEXT and --rest TEXT")
     in_both = 0
+    features = Embeddings(embeddings) if embeddings else HASHED_WORDS
     if labels:
-        classifier, told = from_labels([label for path in labels for label in read_labels(path)])
+        classifier, told = from_labels([label for path in labels for label in read_labels(path)], features)
     else:
         trusted, other = _drawn(good or (), documents, seed, json), _drawn(rest or (), documents, seed, json)
-        classifier, told = from_good(trusted, other)
+        classifier, told = from_good(trusted, other, features)
         in_both = len(trusted) + len(other) - told.labels
     write_classifier(classifier, into)
     facts = {"classifier": str(into), "hash": classifier.hash, "in_both": in_both, **told.model_dump(mode="json")}
@@ -110,6 +117,7 @@ def _drawn(places: Sequence[Path], documents: int, seed: int, quiet: bool) -> li
 def _print_training(told: "Training") -> None:
     grades = ", ".join(f"{n} × {grade}" for grade, n in told.grades.items())
     calibration = told.calibration
+    print(f"learnt from {told.features}")
     print(f"{count(told.labels, 'text')} ({grades}); judged by models that had not seen the text in question:")
     print(
         f"  order              of two texts with different grades the better has the higher score in "

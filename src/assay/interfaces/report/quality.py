@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from assay.corpus.quality.hashed_words import HASHED_WORDS
 from assay.corpus.quality.preferences import DomainScores, Ngram, Preferences
 from assay.interfaces.report.html import Content, Html, element
 from assay.interfaces.report.parts import figure, section, table
@@ -135,6 +136,7 @@ def _training_table(training: dict[str, Any]) -> Html:
     kappa = "–" if agreed["kappa"] is None else f"{agreed['kappa']:.3f} [{agreed['lo']:.3f}, {agreed['hi']:.3f}]"
     rows = [
         ("trained on", f"{training['labels']:,} texts ({training['kind']})"),
+        ("sees", training.get("features", HASHED_WORDS.description)),
         ("grades", ", ".join(f"{n} × {grade}" for grade, n in training["grades"].items())),
         ("labels by", ", ".join(f"{author} ({n})" for author, n in training["authors"].items()) or "nobody"),
         ("pairs with different grades in the right order", f"{100 * training['in_order']:.1f}%"),
