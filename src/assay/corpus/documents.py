@@ -36,7 +36,7 @@ def id_group(document_id: str) -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """A domain's name and where its text is: a path, `hf:ORG/NAME`, or `python:code|tests|docs`.
+    """A domain's name and where its text is: a path, `hf:ORG/NAME[:CONFIG[:SPLIT]]`, or `python:code|tests|docs`.
 
     Raises:
         UserError: the name is not lower-case letters, digits, `_` and `-`.

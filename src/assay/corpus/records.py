@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from assay.corpus.bad import BadDocument, check_size
 from assay.corpus.chunks import read_chunks
 from assay.corpus.documents import UNKNOWN_LICENCE, Document, content_group, id_group
-from assay.spec.errors import UserError
+from assay.corpus.hub import find_split
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -173,28 +173,8 @@ def _records(batch: "pa.RecordBatch", where: str, before: int) -> Iterator[dict[
                 yield BadDocument("wrong encoding", f"{where} {before + row + 1}: not UTF-8 text; repair or remove it")
 
 
-def read_hub(name: str) -> Iterator[Document]:
-    """Documents of the `train` split of a Hugging Face data set."""
-    for number, record in enumerate(hub_rows(name), start=1):
-        yield document_of(record, f"hf:{name}, row {number}", f"{name}:{number}", f"hf:{name}")
-
-
-def hub_rows(name: str) -> Iterator[dict[str, Any]]:
-    """Rows of the `train` split of a Hugging Face data set, streamed through the `datasets` extra."""
-    try:
-        import datasets  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise UserError(
-            f"hf:{name}: reading data sets of the Hugging Face Hub needs an extra package; "
-            f"run: pip install 'assay[datasets]'"
-        ) from None
-    try:
-        rows = iter(datasets.load_dataset(name, split="train", streaming=True))
-        while (record := next(rows, None)) is not None:
-            yield record
-    except Exception as error:  # whatever the network, the hub or a data set's format can raise
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"hf:{name}: the data set cannot be read ({first}); check its name, that it has a 'train' split, "
-            f"and the network"
-        ) from None
+def read_hub(where: str) -> Iterator[Document]:
+    """Documents of a Hugging Face data set; for `where` see `hub`."""
+    split = find_split(where)
+    for number, record in enumerate(split.rows(), start=1):
+        yield document_of(record, f"{where}, row {number}", f"{split.name}:{number}", where)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from assay.corpus import embedded
+from assay.corpus import embedded, hub
 from assay.corpus.documents import Document as Document
 from assay.corpus.documents import Source as Source
 from assay.corpus.file_kinds import OtherFile, check_file, is_records, walk
@@ -32,11 +32,8 @@ def read_source(source: Source) -> Iterator[Document]:
 
 
 def _read(location: str) -> Iterator[Document]:
-    if location.startswith("hf:"):
-        name = location.removeprefix("hf:")
-        if not name:
-            raise UserError("hf: needs the name of a data set, as in hf:ORG/NAME")
-        return read_hub(name)
+    if location.startswith(hub.PREFIX):
+        return read_hub(location)
     if location.startswith(embedded.PREFIX):
         return embedded.read(location)
     path = Path(location).expanduser()

@@ -134,11 +134,12 @@ def _take_in(
     source: BareInput, journal: Journal, folder: Path, intake: Intake, workers: int, progress: Progress | None
 ) -> Account:
     wall, cpu = time.monotonic(), cpu_seconds()
-    total = source.size * (source.passes + 1)
+    known = all(shard.size for shard in source.shards)  # data sets that are streamed may not say
+    total = source.size * (source.passes + 1) if known else None
 
     def report(done: int, before: int, message: str) -> None:
         if progress:
-            progress(before + done, total or None, message)
+            progress(before + done, total, message)
 
     source.prepare(workers, lambda done: report(done, 0, "looking for bad documents"))
     shards = _Shards(folder / "kept", journal)

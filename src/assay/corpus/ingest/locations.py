@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from assay.corpus import embedded
+from assay.corpus import embedded, hub
 from assay.corpus.documents import Source
-from assay.corpus.records import clean, hub_rows
+from assay.corpus.records import clean
 from assay.corpus.steps.bare_files import BareShard, NoText, bare_shards
 from assay.corpus.steps.lines import Read, document_lines, encode
 from assay.spec.errors import UserError
@@ -15,10 +16,10 @@ from assay.spec.errors import UserError
 def shards_of(source: Source) -> list[BareShard]:
     """The files of a source, all of its domain. Raises `UserError` if nothing can be read there."""
     where = source.location
-    if where.startswith("hf:"):
-        if not where.removeprefix("hf:"):
-            raise UserError("hf: needs the name of a data set, as in hf:ORG/NAME")
-        return [BareShard(source.name, source.name, Path(where), 0, lambda: _hub(where), True, where)]
+    if where.startswith(hub.PREFIX):
+        split = hub.find_split(where)
+        read = partial(_hub, split)
+        return [BareShard(source.name, source.name, Path(where), split.size, read, True, where, split.state)]
     if where.startswith(embedded.PREFIX):
         return [BareShard(source.name, source.name, Path(where), 0, lambda: _embedded(where), True, where)]
     try:
@@ -28,9 +29,8 @@ def shards_of(source: Source) -> list[BareShard]:
     return [replace(shard, domain=source.name, settled=True) for shard in found]
 
 
-def _hub(where: str) -> Iterator[Read]:
-    name = where.removeprefix("hf:")
-    return encode(Path(where), name, "row", ((row, 0) for row in hub_rows(name)))
+def _hub(split: hub.HubSplit) -> Iterator[Read]:
+    return encode(Path(split.where), split.name, "row", ((row, None) for row in split.rows()))
 
 
 def _embedded(where: str) -> Iterator[Read]:

@@ -86,7 +86,7 @@ class BareInput:
                     self._pass_over(lines)
                     continue
                 known = Facts.of(self.facts.load(index)) if self.facts.has(index) else None
-                done = before + min(lines.position, shard.size)
+                done = before + min(lines.position, shard.size or lines.position)
                 yield BarePiece(
                     index,
                     number,

@@ -160,12 +160,16 @@ def document_lines(path: Path, documents: Iterable[tuple[Document | BadDocument 
 
 
 def encode(
-    path: Path, name: str, unit: str, rows: Iterable[tuple[dict[str, Any] | BadDocument | OtherFile, int]]
+    path: Path, name: str, unit: str, rows: Iterable[tuple[dict[str, Any] | BadDocument | OtherFile, int | None]]
 ) -> Iterator[Read]:
-    """Records, each with the position in the file, as JSON lines; for `name` and `unit` see `Lines`."""
+    """Records, each with the position in the file, as JSON lines; for `name` and `unit` see `Lines`.
+
+    A position that is None is how many bytes the lines have had so far.
+    """
     lines: list[bytes] = []
-    held, number, position = 0, 1, 0
-    for row, position in _caught(rows):
+    held, number, position, written = 0, 1, 0, 0
+    for row, place in _caught(rows):
+        position = written if place is None else place
         if isinstance(row, BadDocument | OtherFile):
             if lines:
                 yield Lines(path, name, b"".join(lines), unit, number, 0, position)
@@ -174,6 +178,7 @@ def encode(
             continue
         lines.append(orjson.dumps(row, default=_plain, option=orjson.OPT_APPEND_NEWLINE))
         held += len(lines[-1])
+        written += len(lines[-1])
         if held >= BATCH_BYTES:
             yield Lines(path, name, b"".join(lines), unit, number, 0, position)
             number, held, lines = number + len(lines), 0, []
@@ -181,12 +186,14 @@ def encode(
         yield Lines(path, name, b"".join(lines), unit, number, 0, position)
 
 
-def _caught(rows: Iterable[tuple[dict[str, Any] | BadDocument | OtherFile, int]]) -> Iterator[tuple[Any, int]]:
+def _caught(
+    rows: Iterable[tuple[dict[str, Any] | BadDocument | OtherFile, int | None]],
+) -> Iterator[tuple[Any, int | None]]:
     """The rows, and what is wrong with the rest of them if anything is."""
     try:
         yield from rows
     except BadDocument as damaged:
-        yield damaged, 0
+        yield damaged, None
 
 
 def _plain(value: Any) -> str:

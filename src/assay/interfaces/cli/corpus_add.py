@@ -20,9 +20,9 @@ def add(
     """Take text into a lab, as a new edition: the documents of the newest one, and these.
 
     Words are [LAB] NAME=PATH…: the name of a domain, and a folder, a .txt, .md, .html, .jsonl, .jsonl.gz, .jsonl.zst
-    or .parquet file, or hf:ORG/NAME, which streams a data set (needs the 'datasets' extra). Records need a field
-    `text`; `id`, `source`, `licence` and `retrieved` are used where there are such, and all other fields are kept.
-    Of web pages the main text is taken.
+    or .parquet file, or hf:ORG/NAME[:CONFIG[:SPLIT]], which streams a data set's split, `train` if left out (needs the
+    'datasets' extra). Records need a field `text`; `id`, `source`, `licence` and `retrieved` are used where there are
+    such, and all other fields are kept. Of web pages the main text is taken.
 
     Of a folder, source code and other plain text is taken too, a document a file. What holds no text that can be read,
     such as .pdf, .csv, .json and empty files, is left out, counted and named.
@@ -35,7 +35,7 @@ def add(
         assay corpus add mylab prose=./books
         assay corpus add mylab web=./pages code=./src.jsonl.zst --workers 4
         assay corpus add mylab manuals=./manuals --licence CC-BY-4.0 --skip-bad --json
-        assay corpus add mylab wiki=hf:wikimedia/wikipedia
+        assay corpus add mylab wiki=hf:wikimedia/wikipedia:20231101.en
     """
     from assay.corpus.documents import Source
     from assay.corpus.ingest.add import Intake
