@@ -93,8 +93,8 @@ GROUPS = (
     ("mixture", "Mixture weights and what they lead to.", (
         ("fit", "mixture:fit", "Fit losses as functions of mixture weights."),
         ("predict", "mixture:predict", "Predict losses of mixtures, with uncertainty."),
-        ("best", "mixture:best", "Find the mixture with the least predicted loss."),
-        ("design", "mixture:design", "Choose the mixtures to train next."),
+        ("best", "mixture_best:best", "Find the mixture with the least predicted loss."),
+        ("design", "mixture_design:design", "Choose the mixtures to train next."),
     )),
 )  # fmt: skip
 #: Commands whose words depend on each other, so that their usage cannot be read off their parameters.
