@@ -5,14 +5,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import WHOLE, Json, Words, Workers, find_lab, print_json
+from assay.interfaces.cli.shared import Json, Words, Workers, find_lab, print_json
 from assay.spec.errors import UserError
 
 
 def add(
     *words: Words,
     licence: Annotated[str, Parameter(help="Of documents that name none, by its SPDX name: CC-BY-4.0, MIT, …")] = "",
-    shards: Annotated[int | None, WHOLE, Parameter(help="Cut the edition into so many; otherwise by size.")] = None,
+    shards: Annotated[int | None, Parameter(help="Cut the edition into so many; otherwise by size.")] = None,
     workers: Workers = 1,
     skip_bad: Annotated[bool, Parameter(negative="", help="Pass over what is no document, and count it.")] = False,
     json: Json = False,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from assay.interfaces.cli.corpus_step import run_asked
-from assay.interfaces.cli.shared import WHOLE, Json, Overwrite, Words, Workers, count, find_lab, print_json, size
+from assay.interfaces.cli.shared import Json, Overwrite, Words, Workers, count, find_lab, print_json, size
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,11 +25,9 @@ def decontaminate(
     remove: Annotated[
         Literal["document", "span"], Parameter(help="Whole documents, or the sentences around what was found.")
     ] = "document",
-    ngram: Annotated[
-        int, WHOLE, Parameter(help="Words that must agree; a shorter item is looked for as a whole.")
-    ] = 13,
+    ngram: Annotated[int, Parameter(help="Words that must agree; a shorter item is looked for as a whole.")] = 13,
     common: Annotated[
-        int, WHOLE, Parameter(help="An n-gram in more documents than this is a common phrase, and removes nothing.")
+        int, Parameter(help="An n-gram in more documents than this is a common phrase, and removes nothing.")
     ] = 10,
     workers: Workers = 1,
     skip_bad: Annotated[

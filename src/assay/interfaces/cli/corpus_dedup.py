@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from assay.interfaces.cli.corpus_step import run_asked
-from assay.interfaces.cli.shared import WHOLE, Json, Overwrite, Words, Workers, count, print_json
+from assay.interfaces.cli.shared import Json, Overwrite, Words, Workers, count, print_json
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ def dedup(
         Parameter(negative="", help="exact, normalised, minhash, lines, paragraphs or substring; repeatable."),
     ] = None,
     similarity: Annotated[float, Parameter(help="minhash: least Jaccard similarity of two documents' shingles.")] = 0.6,
-    ngram: Annotated[int, WHOLE, Parameter(help="minhash: words of a shingle.")] = 5,
-    permutations: Annotated[int, WHOLE, Parameter(help="minhash: values of a signature.")] = 112,
-    bands: Annotated[int, WHOLE, Parameter(help="minhash: bands that a signature is cut into.")] = 14,
-    length: Annotated[int, WHOLE, Parameter(help="substring: least number of words that repeat.")] = 50,
+    ngram: Annotated[int, Parameter(help="minhash: words of a shingle.")] = 5,
+    permutations: Annotated[int, Parameter(help="minhash: values of a signature.")] = 112,
+    bands: Annotated[int, Parameter(help="minhash: bands that a signature is cut into.")] = 14,
+    length: Annotated[int, Parameter(help="substring: least number of words that repeat.")] = 50,
     against: Annotated[
         list[Path] | None,
         Parameter(

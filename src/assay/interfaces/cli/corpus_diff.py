@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import WHOLE, Json, Words, find_lab, print_json, size
+from assay.interfaces.cli.shared import Json, Words, find_lab, print_json, size
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,10 +17,8 @@ USAGE = "expected: assay corpus diff [LAB] A B"
 
 def diff(
     *words: Words,
-    seed: Annotated[int, WHOLE, Parameter(help="Of the samples.")] = 0,
-    samples: Annotated[
-        int, WHOLE, Parameter(help="Documents shown of each kind; --json gives all that were drawn.")
-    ] = 3,
+    seed: Annotated[int, Parameter(help="Of the samples.")] = 0,
+    samples: Annotated[int, Parameter(help="Documents shown of each kind; --json gives all that were drawn.")] = 3,
     skip_bad: Annotated[bool, Parameter(negative="", help="Pass over bare records that are no documents.")] = False,
     json: Json = False,
 ) -> None:

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import WHOLE, Json, Words, find_lab, print_json, size
+from assay.interfaces.cli.shared import Json, Words, find_lab, print_json, size
 from assay.spec.errors import UserError
 
 
 def show(
     *words: Words,
-    characters: Annotated[int, WHOLE, Parameter(help="How much of each text to show.")] = 300,
+    characters: Annotated[int, Parameter(help="How much of each text to show.")] = 300,
     json: Json = False,
 ) -> None:
     """Tell a document's whole story: where it comes from, and what each step did to it, with the reasons.

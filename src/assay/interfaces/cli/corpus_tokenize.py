@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import WHOLE, Json, LabArgument, find_lab, open_lab, print_json, size
+from assay.interfaces.cli.shared import Json, LabArgument, find_lab, open_lab, print_json, size
 
 
 def tokenize(
     lab: LabArgument = None,
     *,
     tokenizer: Annotated[str, Parameter(help="'bytes', 'bpe:4096', a tokenizer.json, or 'same' as now.")] = "same",
-    workers: Annotated[int, WHOLE, Parameter(help="Processes; 0: one for each core.")] = 0,
+    workers: Annotated[int, Parameter(help="Processes; 0: one for each core.")] = 0,
     json: Json = False,
 ) -> None:
     """Make a corpus to train on out of a lab's newest edition of text.

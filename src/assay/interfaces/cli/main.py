@@ -10,10 +10,14 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter, convert
 
 from assay.spec.errors import UserError
+
+if TYPE_CHECKING:
+    from cyclopts import Token
 
 HELP = """A pre-training research lab in which only verified gains count.
 
@@ -131,6 +135,7 @@ def build(words: Sequence[str] = ()) -> App:
     app = App(
         name="assay", help=HELP, version=lambda: version("assay"), help_format="plaintext",
         suppress_keyboard_interrupt=False,  # `main` answers it
+        default_parameter=Parameter(converter=_value),
     )  # fmt: skip
     for place, (name, target, line) in enumerate(COMMANDS):
         chosen = list(words[:1]) == [name]
@@ -142,6 +147,16 @@ def build(words: Sequence[str] = ()) -> App:
             _add(group, member, target, docstring(target) if chosen else member_line, order, f"{name} {member}")
         app.command(group)
     return app
+
+
+def _value(kind: Any, tokens: "Sequence[Token]") -> Any:
+    """What the words of an option mean. As cyclopts has it, but that numbers which are whole are not rounded to."""
+    if kind is not int:
+        return convert(kind, tokens)
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"expected a whole number, not {tokens[0].value!r}") from None
 
 
 def _add(app: App, name: str, target: str, text: str, place: int, path: str = "") -> None:

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,24 +11,12 @@ from assay.interfaces.report.wording import size as size
 from assay.spec.errors import UserError
 
 if TYPE_CHECKING:
-    from cyclopts import Token
-
     from assay.campaign.lab import Lab
 
-
-def _whole(kind: Any, tokens: "Sequence[Token]") -> int:  # noqa: ARG001 - what a converter is given
-    try:
-        return int(tokens[0].value)
-    except ValueError:
-        raise ValueError(f"expected a whole number, not {tokens[0].value!r}") from None
-
-
-#: Of numbers that are whole, since cyclopts would round 1.5.
-WHOLE = Parameter(converter=_whole)
 LabArgument = Annotated[Path | None, Parameter(help="Folder of the lab; found from the present folder if left out.")]
 #: `[LAB] NAME…`, which the command's docstring explains and `split_words` reads.
 Words = Annotated[str, Parameter(show=False)]
-Workers = Annotated[int, WHOLE, Parameter(help="Processes.", validator=validators.Number(gte=1))]
+Workers = Annotated[int, Parameter(help="Processes.", validator=validators.Number(gte=1))]
 Overwrite = Annotated[bool, Parameter(negative="", help="Replace OUT if it is there already and a step wrote it.")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print machine-readable facts.")]
 

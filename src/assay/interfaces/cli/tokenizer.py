@@ -8,14 +8,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import WHOLE, Json, print_json, size
+from assay.interfaces.cli.shared import Json, print_json, size
 from assay.spec.errors import UserError
 
 
 def train(
     out: Annotated[Path, Parameter(help="Where to write the tokenizer.json.")],
     *sources: Annotated[str, Parameter(help="Folders and files of text, as `assay corpus add` takes them.")],
-    vocab: Annotated[int, WHOLE, Parameter(help="Most tokens, from 257 to 65536.")] = 8192,
+    vocab: Annotated[int, Parameter(help="Most tokens, from 257 to 65536.")] = 8192,
     json: Json = False,
 ) -> None:
     """Train a byte-level BPE on all of some text, in the Hugging Face format.
