@@ -163,8 +163,8 @@ def _renew(lab: Lab, request: Request, hashes: set[str], progress: Progress | No
         return {"became": old, "note": f"its tokens stay as they are: {note}"}
     if aside.exists():
         aside.rename(vault / old)
-    if made and not runs:
-        adopt(lab, open_corpus(corpora / made), newest_edition(lab.folder).id)
+    if edition and made and not runs:
+        adopt(lab, open_corpus(corpora / made), edition.id)
         return _discard(lab, old) | {"became": made, "note": "made anew; the lab trains on the new one"}
     if made:
         todo = f"make a new lab of what remains with `assay init NEW --corpus-from {lab.folder}`"

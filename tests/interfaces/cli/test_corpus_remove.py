@@ -212,6 +212,10 @@ def test_a_corpus_older_than_the_newest_text_is_made_anew_from_the_text_that_it_
     corpus = next(path.name for path in (made / "corpora").glob("*"))
     facts = assay("corpus", "remove", made, "bad.org", "--json").json
     became = facts["corpora"][corpus]["became"]
+    newest = newest_edition(made)
+    assert newest.manifest.step == "clean"
+    entry = [entry.body for entry in Lab(made).store.ledger() if entry.kind == "corpus"][-1]
+    assert (entry["corpus"], entry["edition"]) == (became, newest.manifest.parent)
     assert sum(domain.train.documents for domain in open_corpus(made / "corpora" / became).domains.values()) > 0
     assert assay("train", made, "--json").json["status"] == "finished"
 
