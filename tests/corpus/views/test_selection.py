@@ -11,8 +11,10 @@ from assay.corpus.quality.classifier import write_classifier
 from assay.corpus.quality.make import from_good
 from assay.corpus.quality.sample import Drawn
 from assay.corpus.sources import Source
+from assay.corpus.steps.clean import Clean
 from assay.corpus.views.selection import FILTERS, steps_of
 from assay.corpus.views.view import make_view, view_cost, view_id
+from assay.spec.cleaning import Cleaning
 from assay.spec.errors import UserError
 from assay.spec.recipe import Data
 
@@ -62,6 +64,13 @@ def test_filters_drop_the_debris_and_keep_the_prose(corpus: Path) -> None:
 def test_a_limit_keeps_a_rule_from_dropping_much_of_a_domain(corpus: Path) -> None:
     """The debris is a seventh of the documents, above a limit of a twentieth."""
     assert gone(corpus, filters="gopher", filter_limit=0.05) < gone(corpus, filters="gopher", filter_limit=1.0)
+
+
+def test_no_limit_is_the_published_thresholds() -> None:
+    """By hash too, so that the same view has one name, however it was asked for."""
+    (step,) = steps_of(Data(filters="c4", filter_limit=1), NONE)
+    assert step.parameters() == Clean(Cleaning(filters=FILTERS["c4"], learn=False)).parameters()
+    assert step.parameters() != Clean(Cleaning(filters=FILTERS["c4"])).parameters()
 
 
 def test_minhash_drops_near_copies_and_normalised_does_not(corpus: Path) -> None:

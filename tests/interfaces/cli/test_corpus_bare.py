@@ -105,6 +105,24 @@ def test_thresholds_of_domains_that_there_are_not(here: Path, lab: Path) -> None
     assert done.json["domains"]["quizzes"]["out"]["documents"] == 0
 
 
+def test_no_limit_is_the_published_thresholds(here: Path) -> None:
+    texts = [" ".join(["the words of", *(f"w{i}{j}" for j in range(60))]) for i in range(40)]
+    lines = [json.dumps({"text": text}) + "\n" for text in (*texts, *("short " * i for i in range(1, 11)))]
+    (here / "in.jsonl").write_text("".join(lines))
+    written = {}
+    for name, words in {
+        "limit": ["--limit", "1"], "published": ["--thresholds", "published"], "learned": ["--limit", "0.05"],
+    }.items():  # fmt: skip
+        words += ["--filter", "gopher_quality", "--json"]
+        assert assay("corpus", "clean", "in.jsonl", f"{name}.jsonl", *words, cwd=here).code == 0
+        written[name] = (here / f"{name}.jsonl").read_text()
+    assert written["limit"] == written["published"] != written["learned"]
+    for limit in ("0", "-0.1", "1.01", "nan"):
+        done = assay("corpus", "clean", "in.jsonl", "none.jsonl", "--limit", limit, cwd=here)
+        assert (done.code, done.out) == (2, "")
+        assert f"--limit {limit}: give a share above 0, such as 0.05 for 5%, or 1 for thresholds as" in done.err
+
+
 def test_little_text_is_counted_in_bytes(here: Path) -> None:
     (here / "little.jsonl").write_text('{"text": "grün"}\n')
     assert "1 document (5 B) in, 1 (5 B) out" in assay("corpus", "dedup", "little.jsonl", "a.jsonl", cwd=here).out

@@ -25,7 +25,8 @@ def clean(
     limit: Annotated[
         float,
         Parameter(
-            help="Largest share of a domain that may go, in documents and in bytes, where thresholds are learned."
+            help="Largest share of a domain that may go, in documents and in bytes, where thresholds are learned; "
+            "1: as published."
         ),
     ] = 0.05,
     threshold: Annotated[
@@ -89,6 +90,10 @@ def _settings(
 
     from assay.spec.cleaning import Cleaning
 
+    if not 0 < limit <= 1:
+        raise UserError(
+            f"--limit {limit:g}: give a share above 0, such as 0.05 for 5%, or 1 for thresholds as published"
+        )
     by_hand: dict[str, float | None] = {}
     for each in thresholds:
         name, equals, value = each.rpartition("=")
@@ -110,7 +115,9 @@ def _settings(
             chosen.setdefault(owner, {})[field] = json.loads(value)
         except json.JSONDecodeError:
             chosen.setdefault(owner, {})[field] = value
-    said: dict[str, Any] = {"learn": learn, "limit": limit, "thresholds": by_hand, "options": chosen}
+    said: dict[str, Any] = {"learn": learn and limit < 1, "thresholds": by_hand, "options": chosen}
+    if limit < 1:
+        said["limit"] = limit
     if filters:
         said["filters"] = filters
     return Cleaning.parse(said, "assay corpus clean")
