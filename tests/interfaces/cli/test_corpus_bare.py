@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from .helpers import assay
@@ -134,9 +135,27 @@ def test_adding_again_is_nothing_to_do(here: Path, lab: Path) -> None:
     assert again.code == 0
     nothing = {"documents": 0, "bytes": 0}
     assert (again.json["in"], again.json["out"], again.json["edition"]) == (nothing, nothing, first["edition"])
+    assert (again.json["new"], again.json["lab_holds"]) == (nothing, first["lab_holds"])
     said = assay("corpus", "add", f"web={here / 'web.jsonl'}", cwd=lab)
     assert (said.code, said.out.startswith("Nothing to do")) == (0, True)
     assert first["edition"] in said.out
+
+
+def test_what_is_new_and_what_the_lab_holds_are_told_apart(here: Path, lab: Path) -> None:
+    def held() -> dict[str, int]:
+        name = (lab / "text" / "newest").read_text().strip()
+        tables = [pq.read_table(path) for path in (lab / "text" / name / "kept").iterdir()]
+        texts = [text for table in tables for text in table["text"].to_pylist()]
+        return {"documents": len(texts), "bytes": sum(len(text.encode()) for text in texts)}
+
+    before = held()
+    (here / "more.jsonl").write_text('{"text": "grün und blau"}\n{"text": "two"}\n')
+    facts = assay("corpus", "add", lab, f"more={here / 'more.jsonl'}", "--json").json
+    assert facts["new"] == facts["in"] == facts["out"] == {"documents": 2, "bytes": 17}
+    assert facts["lab_holds"] == held() == {"documents": before["documents"] + 2, "bytes": before["bytes"] + 17}
+    (here / "last.jsonl").write_text('{"text": "three"}\n')
+    said = assay("corpus", "add", lab, f"last={here / 'last.jsonl'}").out
+    assert f"New: 1 document (5 B). The lab now holds {before['documents'] + 3} (" in said
 
 
 def test_init_names_what_it_leaves_out(here: Path, material: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from assay.interfaces.cli.shared import Json, Words, Workers, find_lab, print_json
+from assay.interfaces.cli.shared import Json, Words, Workers, count, find_lab, print_json, size
 from assay.spec.errors import UserError
 
 
@@ -28,7 +28,8 @@ def add(
     such as .pdf, .csv, .json and empty files, is left out, counted and named.
 
     Memory does not grow with the input. When it was stopped or killed, the same command goes on where it was. Files
-    that were added before and have not changed are not added again.
+    that were added before and have not changed are not added again. What is counted as in and out is what is new;
+    --json has it as `new` too, beside what the lab holds now, `lab_holds`.
 
     Examples:
 
@@ -38,6 +39,7 @@ def add(
         assay corpus add mylab wiki=hf:wikimedia/wikipedia:20231101.en
     """
     from assay.corpus.documents import Source
+    from assay.corpus.editions.edition import newest_edition
     from assay.corpus.ingest.add import Intake
     from assay.corpus.ingest.add import add as take_in
     from assay.interfaces.cli.corpus_account import print_account
@@ -58,11 +60,18 @@ def add(
         policy = LabConfig.from_toml(folder / "lab.toml").licences
         intake = Intake(tuple(sources), licence, shards, skip_bad, policy)
         account, edition = take_in(folder, intake, workers=workers, progress=progress)
+    held = newest_edition(folder).manifest
     if json:
-        print_json({**account.model_dump(by_alias=True), "edition": edition})
+        holds = {"documents": held.documents, "bytes": held.bytes}
+        facts = account.model_dump(by_alias=True)
+        print_json({**facts, "edition": edition, "new": facts["out"], "lab_holds": holds})
         return
     if not account.into.documents:
         print(f"Nothing to do: this text was added before, as edition {edition}, and its files have not changed since.")
         return
     print_account(account)
+    print(
+        f"New: {count(account.out.documents, 'document')} ({size(account.out.bytes)}). The lab now holds "
+        f"{held.documents} ({size(held.bytes)}) in all."
+    )
     print(f"Edition {edition} is the newest one. Next: `assay corpus clean`, `assay corpus dedup`.")
