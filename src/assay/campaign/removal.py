@@ -19,6 +19,7 @@ from assay.corpus.removal.corpora import affected, rename_copies, withdraw
 from assay.corpus.removal.editions import editions_of, rewrite, sweep
 from assay.corpus.removal.files import clear_files, watch_files
 from assay.corpus.removal.quotations import Quotations, strings_of
+from assay.corpus.removal.reading import Reading, files_of
 from assay.corpus.removal.record import Record
 from assay.corpus.removal.request import Request
 from assay.corpus.removal.trace import meant_rows, trace
@@ -45,8 +46,8 @@ def remove_documents(lab: Lab, request: Request, progress: Progress | None = Non
         quotations = Quotations()
         for edition in line:
             quotations.watch(strings_of([edition.report(), edition.account().report]))
-        watch_files(lab.folder, quotations)
-        found = trace(line, others, request, quotations)
+        watch_files(lab.folder, quotations, progress)
+        found = trace(line, others, request, quotations, progress)
         hashes = {digest for document in found for digest in document.hashes}
         held = affected(*_places(lab), request, hashes)
         only_there = {document.hash: document for documents in held.values() for document in documents}
@@ -67,8 +68,9 @@ def _remove(
     progress: Progress | None,
 ) -> dict[str, Any]:
     renamed = rewrite(lab.folder, line, request, leaving(record.documents), quotations, progress) if line else {}
-    cleared = clear_files(lab.folder, quotations)  # while there is text that they may quote
-    deleted = [edition.id for edition in others if any(True for _ in meant_rows(edition, request))]
+    cleared = clear_files(lab.folder, quotations, progress)  # while there is text that they may quote
+    reading = Reading(files_of(others), "looking for the documents", progress)
+    deleted = [edition.id for edition in others if any(True for _ in meant_rows(edition, request, reading))]
     for edition in (*line, *others):
         if edition.id in renamed or edition.id in deleted:
             shutil.rmtree(edition.folder)

@@ -13,6 +13,7 @@ from assay.corpus.ingest.add import Intake, add
 from assay.corpus.merkle import document_leaf, merkle_root
 from assay.corpus.removal.accounts import leaving
 from assay.corpus.removal.editions import editions_of, rewrite
+from assay.corpus.removal.files import watch_files
 from assay.corpus.removal.quotations import Quotations
 from assay.corpus.removal.request import ON_REQUEST, Request
 from assay.corpus.removal.trace import trace
@@ -117,3 +118,28 @@ def test_roots_are_those_of_the_texts(tmp_path: Path, side: str) -> None:
             fields = (str(row[name]) for name in ("domain", "id", "source", "licence"))
             leaves.append(document_leaf(hashlib.sha256(str(row["text"]).encode()).digest(), *fields))
         assert merkle_root(leaves) == (edition.manifest.root if side == "kept" else edition.manifest.removed_root)
+
+
+def test_progress_rises_from_nothing_to_all_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay.corpus.editions.rows.GROUP_BYTES", 1000)
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    _make(lab)
+    (lab / "notes.txt").write_text("some text of forty letters or thereabouts")
+    size = sum(path.stat().st_size for path in (lab / "text").glob("*/*/*.parquet"))
+    shown: dict[str, list[tuple[int, int | None]]] = {}
+
+    def progress(done: int, total: int | None, message: str) -> None:
+        shown.setdefault(message, []).append((done, total))
+
+    line, others = editions_of(lab)
+    request, quotations = Request(("bad.org",)), Quotations()
+    watch_files(lab, quotations, progress)
+    found = trace(line, others, request, quotations, progress)
+    rewrite(lab, line, request, leaving(found), quotations, progress)
+    files, searched, written = shown.values()
+    for calls, total in ((files, 41), (searched, size), (written, size)):
+        assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+        assert (calls[0][0], calls[-1]) == (0, (total, total))
+        assert {each for _, each in calls} == {total}
+    assert len(searched) > 50, "it should move within a file"

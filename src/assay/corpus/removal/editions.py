@@ -20,11 +20,12 @@ from assay.corpus.editions.edition import (
     place,
     start_from,
 )
-from assay.corpus.editions.rows import REMOVED, SCHEMA, RowsWriter, leaves, open_rows
+from assay.corpus.editions.rows import REMOVED, SCHEMA, RowsWriter, leaves
 from assay.corpus.editions.taken import TAKEN
 from assay.corpus.merkle import MerkleTree
 from assay.corpus.removal.accounts import Leaving, corrected
 from assay.corpus.removal.quotations import Quotations
+from assay.corpus.removal.reading import Reading, files_of
 from assay.corpus.removal.request import Request
 from assay.corpus.steps.account import Amount
 from assay.corpus.steps.engine import Progress
@@ -56,16 +57,13 @@ def rewrite(
         leaving: the documents that leave each edition.
     """
     renamed: dict[str, str] = {}
-    done, total = 0, sum(edition.manifest.bytes for edition in line)
-    for edition in line:
-        if progress:
-            progress(done, total, f"writing {edition.manifest.step} again")
-        done += edition.manifest.bytes
+    first = next((number for number, edition in enumerate(line) if edition.id in leaving), len(line))
+    reading = Reading(files_of(line[first:]), "writing editions again", progress)
+    for edition in line[first:]:
         parent = renamed.get(edition.manifest.parent, edition.manifest.parent)
-        if parent != edition.manifest.parent or edition.id in leaving:
-            with work_folder(lab / TEXT) as work:
-                gone = leaving.get(edition.id, ())
-                renamed[edition.id] = _write_again(lab, edition, parent, request, gone, quotations, work)
+        with work_folder(lab / TEXT) as work:
+            gone = leaving.get(edition.id, ())
+            renamed[edition.id] = _write_again(lab, edition, parent, request, gone, quotations, work, reading)
     start_from(lab, renamed.get(line[-1].id, line[-1].id))
     return renamed
 
@@ -85,6 +83,7 @@ def _write_again(
     gone: Sequence[Leaving],
     quotations: Quotations,
     work: Path,
+    reading: Reading,
 ) -> str:
     folder = work / "edition"
     trees = {"kept": MerkleTree(), "removed": MerkleTree()}
@@ -94,13 +93,12 @@ def _write_again(
         sizes: dict[str, tuple[int, int]] = {}
         for side, schema in (("kept", SCHEMA), ("removed", REMOVED)):
             writer = RowsWriter(folder / side / f"{shard.name}.parquet", schema)
-            with open_rows(edition.shard(shard.name, side)) as file:
-                for group in range(file.num_row_groups):
-                    table = file.read_row_group(group, use_threads=False)
-                    meant = request.rows(table)
-                    rest = table.filter(pa.array(~meant)) if meant.any() else table
-                    writer.write(rest)
-                    trees[side].extend(leaves(rest))
+            for file, group in reading.groups(edition.shard(shard.name, side)):
+                table = file.read_row_group(group, use_threads=False)
+                meant = request.rows(table)
+                rest = table.filter(pa.array(~meant)) if meant.any() else table
+                writer.write(rest)
+                trees[side].extend(leaves(rest))
             writer.close()
             for name, amount in writer.domains.items() if side == "kept" else ():
                 domains[name] = domains.get(name, Amount()) + amount

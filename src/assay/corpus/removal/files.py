@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from assay.corpus.removal.quotations import Quotations, strings_of
+from assay.corpus.removal.reading import Reading
+from assay.corpus.steps.engine import Progress
 from assay.corpus.workfolder import sync
 
 #: The lab's own, in which nothing quotes any text once editions and corpora are without it.
@@ -30,17 +32,17 @@ class Cleared(NamedTuple):
     unread: list[str]
 
 
-def watch_files(lab: Path, quotations: Quotations) -> None:
+def watch_files(lab: Path, quotations: Quotations, progress: Progress | None = None) -> None:
     """Look for quotations in the files of a lab's folder."""
-    for path in _small_files(lab):
+    for path in _small_files(lab, progress):
         for strings in _strings(path):
             quotations.watch(strings)
 
 
-def clear_files(lab: Path, quotations: Quotations) -> Cleared:
+def clear_files(lab: Path, quotations: Quotations, progress: Progress | None = None) -> Cleared:
     """Take labels that quote out of their files, and delete pages that do; the report on the corpus in any case."""
     cleared = Cleared([], [], [], [str(path.relative_to(lab)) for path in _files(lab) if _is_large(path)])
-    for path in _small_files(lab):
+    for path in _small_files(lab, progress):
         name = str(path.relative_to(lab))
         quoting = [number for number, said in enumerate(_strings(path)) if any(map(quotations.quotes, said))]
         if name == "corpus.html" or (quoting and path.suffix == ".html"):
@@ -65,8 +67,9 @@ def _is_large(path: Path) -> bool:
     return path.stat().st_size > _LARGEST
 
 
-def _small_files(lab: Path) -> Iterator[Path]:
-    return (path for path in _files(lab) if not _is_large(path))
+def _small_files(lab: Path, progress: Progress | None) -> Iterator[Path]:
+    paths = [path for path in _files(lab) if not _is_large(path)]
+    return Reading(paths, "looking through the lab's files for quotations", progress).files(paths)
 
 
 def _strings(path: Path) -> Iterator[Iterable[str]]:

@@ -9,9 +9,11 @@ import pyarrow as pa
 from assay.corpus.editions.edition import OpenEdition
 from assay.corpus.editions.entries import read_entry
 from assay.corpus.editions.origin import Key, Origin, key_of, origin_of
-from assay.corpus.editions.rows import damaged, open_rows
+from assay.corpus.editions.rows import damaged
 from assay.corpus.removal.quotations import Quotations
+from assay.corpus.removal.reading import Reading, files_of
 from assay.corpus.removal.request import Request
+from assay.corpus.steps.engine import Progress
 
 _MEANT_BY = ("source", "hash", "text_hash")
 
@@ -35,7 +37,11 @@ class Traced(Origin):
 
 
 def trace(
-    line: Sequence[OpenEdition], others: Sequence[OpenEdition], request: Request, quotations: Quotations
+    line: Sequence[OpenEdition],
+    others: Sequence[OpenEdition],
+    request: Request,
+    quotations: Quotations,
+    progress: Progress | None = None,
 ) -> list[Traced]:
     """The documents that are meant, with all their passings through a line of editions.
 
@@ -47,8 +53,9 @@ def trace(
     found: dict[Key, Traced] = {}
     entries: dict[Key, int] = {}
     seen: set[bytes] = set()
+    reading = Reading(files_of((*line, *others)), "looking for the documents and what quotes them", progress)
     for edition in (*line, *others):
-        for row, side in meant_rows(edition, request):
+        for row, side in meant_rows(edition, request, reading):
             key = key_of(row)
             traced = found.setdefault(key, Traced(**origin_of(row)))
             traced.hashes |= {row["hash"].hex(), row["text_hash"].hex()}
@@ -73,17 +80,16 @@ def _taken(edition: OpenEdition, row: dict[str, Any], shorter: int) -> dict[str,
     return known
 
 
-def meant_rows(edition: OpenEdition, request: Request) -> Iterator[tuple[dict[str, Any], str]]:
+def meant_rows(edition: OpenEdition, request: Request, reading: Reading) -> Iterator[tuple[dict[str, Any], str]]:
     """The rows of an edition that a request means, each with its side: `kept` or `removed`."""
     for side in ("kept", "removed"):
         for shard in edition.manifest.shards:
             path = edition.shard(shard.name, side)
             try:
-                with open_rows(path) as file:
-                    for group in range(file.num_row_groups):
-                        meant = request.rows(file.read_row_group(group, columns=list(_MEANT_BY), use_threads=False))
-                        if meant.any():
-                            table = file.read_row_group(group, use_threads=False).filter(pa.array(meant))
-                            yield from ((row, side) for row in table.to_pylist())
+                for file, group in reading.groups(path):
+                    meant = request.rows(file.read_row_group(group, columns=list(_MEANT_BY), use_threads=False))
+                    if meant.any():
+                        table = file.read_row_group(group, use_threads=False).filter(pa.array(meant))
+                        yield from ((row, side) for row in table.to_pylist())
             except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
                 raise damaged(path, error) from None
