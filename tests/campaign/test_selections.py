@@ -1,5 +1,6 @@
 """Proposals that select training text: it is made before they are registered, paid for, told of; replay needs none."""
 
+import io
 import json
 import shutil
 from collections.abc import Sequence
@@ -7,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from assay.campaign.collect import collect
 from assay.campaign.facts import facts
 from assay.campaign.lab import Lab
 from assay.campaign.plan import plan
 from assay.campaign.status import status_of
+from assay.campaign.watch import Pace, Selecting, Silent, Snapshot
 from assay.corpus import repetition
 from assay.corpus.manifest import open_corpus
 from assay.corpus.steps.step import Batch, Judged, Step
 from assay.corpus.views import selection, view
+from assay.interfaces.cli.screen import LiveScreen
 from assay.interfaces.report.wording import data_cost
 from assay.spec.budget import Budget
 from assay.spec.errors import UserError
@@ -96,6 +100,41 @@ def test_a_promoted_selection_comes_with_what_it_cost(lab: MakeLab) -> None:
         )
     assert status_of(made.folder)["data_work"] == {"selections": 1, "core_seconds": selected["seconds"]}
     assert made.campaign().core_seconds >= selected["seconds"] > 0
+
+
+def test_a_selection_is_watched(lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay.corpus.views.training.PIECE_BYTES", 3000)
+    seen: list[Snapshot] = []
+
+    class Watching(Silent):
+        def tick(self, snapshot: Snapshot) -> None:
+            if snapshot.selecting:
+                seen.append(snapshot)
+
+    made = asked(lab, {"data.filters": "gopher"})
+    simulate(made, "4runs", watcher=Watching())
+    steps = [snapshot.selecting for snapshot in seen if snapshot.selecting]
+    size = sum(domain.train.bytes for domain in made.corpus().domains.values())
+    assert [step.done for step in steps] == sorted({step.done for step in steps})
+    assert len(steps) > 3
+    assert (steps[-1].done, steps[-1].total, steps[-1].seconds_left) == (size, size, 0)
+    assert {(step.step, snapshot.doing) for step, snapshot in zip(steps, seen, strict=True)} == {
+        ("toy", "selecting training text")
+    }
+    half = seen[0]._replace(selecting=Selecting("toy", 30, 120, 45.0))
+    console = Console(width=120, file=io.StringIO(), color_system=None)
+    console.print(LiveScreen().draw(half))
+    assert "toy, 25%, about 45 s left" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_time_left_is_that_of_the_step_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter((0.0, 0.0, 10.0, 25.0, 30.0))
+    monkeypatch.setattr("assay.campaign.watch.time.monotonic", lambda: next(clock))
+    pace = Pace()
+    assert pace.at("first", 0, 100).seconds_left is None
+    assert pace.at("first", 20, 100).seconds_left == 40.0  # 2 bytes a second
+    assert pace.at("second", 10, 50).seconds_left is None  # begun just now
+    assert pace.at("second", 30, 50).seconds_left == 5.0  # 4 bytes a second
 
 
 def test_what_is_queued_is_reckoned_before_it_is_spent(lab: MakeLab) -> None:

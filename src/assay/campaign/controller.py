@@ -26,7 +26,7 @@ from assay.campaign.observe import registration, view_of
 from assay.campaign.selections import SELECTED, in_a_line, select
 from assay.campaign.spending import Purse, check_enough, check_limits, core_usd, remaining
 from assay.campaign.vault import ASKED, SealedVault, Vault
-from assay.campaign.watch import Snapshot, Watcher
+from assay.campaign.watch import Pace, Selecting, Snapshot, Watcher
 from assay.corpus.manifest import whole
 from assay.corpus.repetition import check_left
 from assay.researchers.admissible import admissible
@@ -333,9 +333,14 @@ class Controller:
         selection = recipe.data.selection()
         if not selection or selection in self.campaign.selections:
             return False
-        self.watcher.tick(self._snapshot("selecting training text"))
+        doing, pace = "selecting training text", Pace()
+
+        def show(done: int, total: int | None, step: str) -> None:
+            self.watcher.tick(self._snapshot(doing, pace.at(step, done, total) if total else None))
+
+        show(0, None, "")
         with self._interruptible():
-            selected = select(self.lab, recipe)
+            selected = select(self.lab, recipe, show)
         self._core_seconds += selected.seconds
         with self.lab.store.transaction() as connection:
             self._append(connection, SELECTED, selected.model_dump(mode="json"))
@@ -649,7 +654,7 @@ class Controller:
                 f"{'; '.join(verdict.reasons)}"
             )
 
-    def _snapshot(self, doing: str) -> Snapshot:
+    def _snapshot(self, doing: str, selecting: Selecting | None = None) -> Snapshot:
         seconds, budget, campaign = time.monotonic() - self.started, self.purse.budget, self.campaign
         spent = (
             (seconds, budget.seconds),
@@ -661,7 +666,7 @@ class Controller:
         left = None if budget.seconds is None else max(0.0, budget.seconds - seconds)
         if shares and left is None and max(shares) > 0:
             left = seconds * (1 - max(shares)) / max(shares)
-        return Snapshot(campaign, self.executor.progress(), seconds, max(shares, default=None), left, doing)
+        return Snapshot(campaign, self.executor.progress(), seconds, max(shares, default=None), left, doing, selecting)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

@@ -1,23 +1,27 @@
 """Selecting training text for a campaign: the view is made before anything is trained on it, and its cost is noted."""
 
 import os
+from typing import TYPE_CHECKING
 
 from assay.campaign.lab import Lab
 from assay.spec.data_cost import Selected
 from assay.spec.errors import UserError
 from assay.spec.recipe import Recipe
 
+if TYPE_CHECKING:
+    from assay.corpus.build import Progress
+
 #: Kind of the ledger's entries.
 SELECTED = "selection"
 
 
-def select(lab: Lab, recipe: Recipe) -> Selected:
+def select(lab: Lab, recipe: Recipe, progress: "Progress | None" = None) -> Selected:
     """Make the view that a recipe selects, unless it is there; what it cost, or why nothing can be trained on it."""
     from assay.corpus.views.view import view_cost  # heavy, and few who look at a lab select text
 
     begun, selection = _cpu_seconds(), recipe.data.selection()
     try:
-        cost, refusal = view_cost(lab.text_dir(recipe)), ""
+        cost, refusal = view_cost(lab.text_dir(recipe, progress)), ""
     except UserError as error:
         cost, refusal = None, str(error)
     seconds = round(_cpu_seconds() - begun, 3)

@@ -1,5 +1,6 @@
 """What a running campaign tells whoever watches it."""
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -7,8 +8,17 @@ from assay.campaign.history import Campaign
 from assay.spec.protocols import Progress
 
 
+class Selecting(NamedTuple):
+    """How far a step over training text has come, in bytes of all its passes; `seconds_left` None: not known yet."""
+
+    step: str
+    done: int
+    total: int
+    seconds_left: float | None
+
+
 class Snapshot(NamedTuple):
-    """The state of a session at one moment."""
+    """The state of a session at one moment. `selecting`: None unless training text is selected."""
 
     campaign: Campaign
     progress: Sequence[Progress]
@@ -16,6 +26,7 @@ class Snapshot(NamedTuple):
     share: float | None
     seconds_left: float | None
     doing: str
+    selecting: Selecting | None = None
 
 
 class Watcher(Protocol):
@@ -33,3 +44,19 @@ class Silent:
 
     def say(self, line: str) -> None:
         del line
+
+
+class Pace:
+    """Tells time left from the bytes done so far, of one step after the other."""
+
+    def __init__(self) -> None:
+        self._begun, self._first, self._last = time.monotonic(), 0, 0
+
+    def at(self, step: str, done: int, total: int) -> Selecting:
+        """Where a step is. Less done than before is the beginning of another one."""
+        now = time.monotonic()
+        if done < self._last:
+            self._begun, self._first = now, done
+        self._last = done
+        since = done - self._first
+        return Selecting(step, done, total, (now - self._begun) * (total - done) / since if since else None)

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from typing import Any
 
-from assay.campaign.watch import Snapshot, Watcher
+from assay.campaign.watch import Selecting, Snapshot, Watcher
 from assay.interfaces.cli.shared import count, duration
 from assay.spec.recipe import in_words
 
@@ -21,6 +21,8 @@ class PlainScreen:
         if now - self._last >= 60:
             self._last = now
             self.say(summary(snapshot))
+            if snapshot.selecting:
+                self.say(f"{snapshot.doing}: {far(snapshot.selecting)}")
 
     def say(self, line: str) -> None:
         print(line, flush=True)
@@ -59,9 +61,9 @@ class LiveScreen:
         if now - self._drawn < 0.25:
             return
         self._drawn = now
-        self._live.update(self._draw(snapshot))
+        self._live.update(self.draw(snapshot))
 
-    def _draw(self, snapshot: Snapshot) -> Any:
+    def draw(self, snapshot: Snapshot) -> Any:
         from rich.console import Group
         from rich.panel import Panel
         from rich.progress_bar import ProgressBar
@@ -89,6 +91,8 @@ class LiveScreen:
         budget = ProgressBar(total=1.0, completed=min(1.0, snapshot.share or 0.0), width=40)
         head = _grid()
         head.add_row("budget", budget)
+        if step := snapshot.selecting:
+            head.add_row("text", ProgressBar(total=step.total, completed=step.done, width=40), far(step))
         inside = Group(head, Text(summary(snapshot), overflow="ellipsis", no_wrap=True), tests, runs)
         panel = Panel(inside, title=f"assay · {campaign.config.name}", subtitle=snapshot.doing)
         # The empty line below takes a terminal's "^C", which would else push the panel's border out of reach.
@@ -121,6 +125,12 @@ def summary(snapshot: Snapshot) -> str:
         f"{share}{left}{count(len(campaign.runs_in_session), 'run')}, {count(len(campaign.verdicts), 'verdict')}, "
         f"generation {campaign.decider.generation}"
     )
+
+
+def far(step: Selecting) -> str:
+    """How far the selection of training text has come."""
+    left = "" if step.seconds_left is None else f", about {duration(step.seconds_left)} left"
+    return f"{step.step}, {100 * step.done / step.total:.0f}%{left}"
 
 
 def screen(quiet: bool = False) -> PlainScreen | LiveScreen:
