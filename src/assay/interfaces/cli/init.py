@@ -30,8 +30,9 @@ def init(
 
     Without --corpus, the corpus is text that is on every machine: the running Python's standard library (code), its
     test suite (tests) and English documentation (docs). PATH is a folder, or a .txt, .md, .html, .jsonl,
-    .jsonl.gz, .jsonl.zst or .parquet file; hf:ORG/NAME streams a data set (needs the 'datasets' extra). With
-    --corpus-from, it is the newest edition of another lab, whose text the new lab gets with all its history.
+    .jsonl.gz, .jsonl.zst or .parquet file; hf:ORG/NAME[:CONFIG[:SPLIT]] streams a data set (needs the 'datasets'
+    extra). With --corpus-from, it is the newest edition of another lab, whose text the new lab gets with all its
+    history.
 
     With --trainer, [search] begins with what that program's trainer.toml hands on to it.
 
