@@ -1,14 +1,19 @@
 """Programs of other people's kind take part in campaigns: the shipped examples, from `assay init` to verdicts."""
 
 import json
+import math
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from assay.campaign.lab import Lab
 from assay.spec.run import Outcome, RunOrder
 from tests.campaign.helpers import assay, make_lab, of_kind, proposal, simulate, simulated, write_text
+from tests.training.tiny import write_corpus
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "trainers"
 LADDER = "".join(
@@ -56,6 +61,33 @@ def test_a_program_without_pytorch(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["single_file", "launcher"])
 def test_other_examples(tmp_path: Path, name: str) -> None:
     check(campaign(tmp_path, name, "6runs"), name.replace("_", "-"))
+
+
+#: In nanoGPT's place: a model to which every token is equally likely.
+UNIFORM = """
+import torch
+class GPTConfig:
+    def __init__(self, **sizes): self.__dict__ |= sizes
+class GPT(torch.nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+    def forward(self, tokens, targets): return torch.zeros(*tokens.shape, self.config.vocab_size), None
+"""
+
+
+def test_nanogpts_files_and_scores(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    for folder in ("data", "nanoGPT"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "nanoGPT" / "model.py").write_text(UNIFORM)
+    torch.save({"model_args": {"vocab_size": 257, "block_size": 16}, "model": {}}, tmp_path / "ckpt.pt")
+    subprocess.run([sys.executable, EXAMPLES / "nanogpt" / "prepare.py", corpus, tmp_path / "data"], check=True)
+    shards = sorted((corpus / "train").glob("*.bin"), reverse=True)  # docs before code, as the manifest has them
+    assert (tmp_path / "data" / "train.bin").read_bytes() == b"".join(shard.read_bytes() for shard in shards)
+    command = [sys.executable, EXAMPLES / "nanogpt" / "evaluate.py", "../ckpt.pt", corpus, corpus / "spans.jsonl"]
+    printed = subprocess.run(command, cwd=tmp_path / "nanoGPT", check=True, capture_output=True, text=True).stdout
+    assert json.loads(printed) == {domain: pytest.approx(math.log2(257)) for domain in ("docs", "code")}
 
 
 def test_a_lab_that_searches_what_its_trainer_is_not_told(tmp_path: Path) -> None:

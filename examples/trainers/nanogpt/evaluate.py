@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from assay.corpus.tokenizers import load_tokenizer
+from assay.corpus.tokenizers.kinds import load_tokenizer
 
 sys.path.insert(0, str(Path.cwd()))
 from model import GPT, GPTConfig
