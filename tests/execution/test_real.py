@@ -12,11 +12,12 @@ from assay.execution.attempts import read_attempts
 from assay.execution.confinement import find_confinement
 from assay.execution.folder import prepare_corpus, read_scores
 from assay.execution.local import LocalExecutor
+from assay.spec.external import External, ExternalTrainer
 from assay.spec.hardware import Hardware
 from assay.spec.recipe import Recipe, changed
 from assay.spec.run import Outcome, Run, RunOrder, Seed
 from assay.spec.scale import Scale
-from tests.execution.helpers import collect
+from tests.execution.helpers import alive, collect
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forking from a warm parent is only done on Linux")
@@ -77,6 +78,24 @@ def test_an_order_that_cannot_be_met_says_why(executor: LocalExecutor, corpus: P
     assert outcome.status == "failed"
     assert "nowhere" in outcome.message
     assert "Traceback" not in outcome.message
+
+
+def test_a_silent_program_fails_and_leaves_no_process(executor: LocalExecutor, corpus: Path, tmp_path: Path) -> None:
+    """An orphan of it, and a child that is not, of both attempts."""
+    script = "(sleep 600 & echo $! >> {run_dir}/pids); sleep 600 & echo $! >> {run_dir}/pids; wait"
+    fields = {"name": "hangs", "command": ["sh", "-c", script, "{seed}"], "metrics": {"format": "jsonl"}}
+    own = External(trainer=ExternalTrainer.parse(fields | {"silence_seconds": 0.5}, "trainer.toml"), folder="/")
+    order, folder = real_order(corpus).model_copy(update={"external": own}), tmp_path / "run"
+    executor.submit(order, folder)
+    [(_, outcome)] = collect(executor, 1)
+    assert outcome.status == "failed"
+    said = "trainer 'hangs': sh neither printed anything nor reported a loss for 0.5 s"
+    assert outcome.message.startswith(f"training failed twice, the last time: {said}")
+    assert outcome.message.count("neither printed") == 2  # the log has the first attempt's
+    assert all("neither printed" in attempt.how for attempt in read_attempts(folder))
+    pids = [int(line) for line in (folder / "pids").read_text().splitlines()]
+    assert len(pids) == 4
+    wait_for(lambda: not any(alive(pid) for pid in pids), "all that the program started to end")
 
 
 @pytest.mark.slow

@@ -79,6 +79,7 @@ def test_nothing_but_names_and_arithmetic(text: str) -> None:
         ({"extra": [{"when": {"model.bia": True}, "words": ["x"]}]}, "did you mean 'model.bias'?"),
         ({"flops_per_token": "6 * steps"}, "'{steps}' is no key of a recipe and no fact"),
         ({"flops_per_token": "6 * "}, "is not a name or arithmetic"),
+        ({"silence_seconds": 0}, "key 'silence_seconds' should be greater than 0"),
         ({"evaluation": {"command": []}}, "key 'evaluation.command' should have at least one entry"),
     ],
 )  # fmt: skip

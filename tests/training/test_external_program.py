@@ -14,43 +14,10 @@ import pytest
 from assay.evaluation.score import score_run
 from assay.execution.folder import answer
 from assay.spec.errors import UserError
-from assay.spec.external import External, ExternalTrainer
-from assay.spec.run import TrainingResult
 from assay.training.identity import trainer_identity
 from assay.training.main import train
+from tests.training.programs import PRINTED, REGEX, external, run
 from tests.training.tiny import write_order
-
-#: "Trains" for as many steps as it is told: prints or writes losses that fall from 4 by a hundredth a step.
-PROGRAM = """
-import json, os, sys
-steps, out, seed = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-for step in range(1, steps + 1):
-    {report}
-open(os.path.join(out, "weights"), "w").write(seed)
-{end}
-"""
-PRINTED = "print(f'[{step}] loss={4 - step / 100:.4f}', flush=True)"
-REGEX = {"format": "regex", "pattern": r"\[(?P<step>\d+)\] loss=(?P<loss>\S+)"}
-SCORED = "import json, sys; print('scoring'); print(json.dumps({'docs': 2.0, 'code': 3.0}))"
-
-
-def external(folder: Path, report: str = PRINTED, metrics: dict[str, Any] | None = None, end: str = "", **changes: Any):
-    folder.mkdir(exist_ok=True)
-    (folder / "program.py").write_text(PROGRAM.format(report=report, end=end))
-    (folder / "score.py").write_text(SCORED)
-    fields = {
-        "name": "program",
-        "command": ["{python}", "program.py", "{steps}", "{checkpoint_dir}", "{seed}"],
-        "metrics": metrics or REGEX,
-        "evaluation": {"command": ["{python}", "score.py"]},
-    }
-    return External(trainer=ExternalTrainer.parse(fields | changes, "trainer.toml"), folder=str(folder))
-
-
-def run(tmp_path: Path, corpus: Path, **changes: Any) -> TrainingResult:
-    order = write_order(tmp_path / "run", corpus, external=external(tmp_path / "own", **changes))
-    return train(order)
-
 
 JSONL = 'open(os.path.join(out, "log"), "a").write(json.dumps({"n": step - 1, "nats": 4 - step / 100}) + "\\n")'
 CSV = """open(os.path.join(out, "log"), "a").write(
@@ -248,6 +215,8 @@ def test_identity_is_what_is_said_and_the_files_that_are_named(tmp_path: Path) -
     known = trainer_identity(external=one)
     assert known.startswith("mine-7 ")
     assert trainer_identity(external=two) == known  # wherever it lies
+    patient = external(tmp_path / "one", name="mine", version="7", silence_seconds=60.0)
+    assert trainer_identity(external=patient) == known  # runs that end are the same runs
     (tmp_path / "two" / "score.py").write_text("print(1)")
     assert trainer_identity(external=two) != known
     (tmp_path / "one" / "model.py").write_text("a")

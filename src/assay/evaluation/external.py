@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,14 @@ from assay.evaluation.spans import read_spans
 from assay.spec.errors import UserError
 from assay.spec.run import RunOrder, Scores
 from assay.training.external.facts import Filled
-from assay.training.external.process import start
+from assay.training.external.process import listen, start
 
 
 def own_scores(order: RunOrder, folder: Path) -> Scores:
     """Run the command on the held-out spans and take its bits per byte of each domain.
 
     Raises:
-        UserError: the command fails, or its answer is no positive number for each domain.
+        UserError: the command fails or falls silent, or its answer is no positive number for each domain.
     """
     began = time.perf_counter()
     filled = Filled(order, folder)
@@ -32,12 +31,11 @@ def own_scores(order: RunOrder, folder: Path) -> Scores:
         answer.unlink(missing_ok=True)
     words = filled.words(evaluation.command)
     print("$ " + " ".join(words), flush=True)
-    process = start(words, filled.place, where, stdout=subprocess.PIPE)
-    printed = process.communicate()[0].decode(errors="replace")
-    sys.stdout.write(printed)
-    sys.stdout.flush()
-    if process.returncode != 0:
-        raise UserError(f"{where}: {words[0]} ended with exit code {process.returncode}; its output above says why")
+    process, pieces = start(words, filled.place, where, subprocess.PIPE, subprocess.PIPE), list[bytes]()
+    code = listen(process, f"{where}: {words[0]}", filled, pieces.append)
+    if code != 0:
+        raise UserError(f"{where}: {words[0]} ended with exit code {code}; its output says why")
+    printed = b"".join(pieces).decode(errors="replace")
     sizes: dict[str, int] = {}
     for span in read_spans(Path(order.corpus_dir)):
         sizes[span.domain] = sizes.get(span.domain, 0) + len(span.text.encode())

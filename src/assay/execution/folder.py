@@ -125,17 +125,17 @@ def paused(folder: Path) -> Outcome:
 
 def failed(folder: Path, why: str) -> Outcome:
     """The outcome of a run that crashed once too often: the reason, and the end of its log."""
-    end = tail(folder / "log.txt")[-LOG_LINES:]
-    message = why + ("; its log ends:\n" + "\n".join(end) if end else "; its log is empty")
+    end = tail(folder / "log.txt")
+    if (said := refusal(folder)) and said in why:
+        end = end[:-1]
+    message = why + ("; its log ends:\n" + "\n".join(end[-LOG_LINES:]) if end else "; its log is empty")
     return Outcome(status="failed", message=message)
 
 
-def refused(folder: Path, why: str) -> Outcome:
-    """The outcome of a run that could not be begun or gone on with: the sentence that its log ends with."""
+def refusal(folder: Path) -> str:
+    """The sentence that ends the log of a process that refused its work; '' if it ends otherwise."""
     end = tail(folder / "log.txt")[-1:]
-    if not end or not end[0].startswith(ERROR):
-        return failed(folder, why)
-    return Outcome(status="failed", message=end[0].removeprefix(ERROR))
+    return end[0].removeprefix(ERROR) if end and end[0].startswith(ERROR) else ""
 
 
 def last_metrics(folder: Path) -> dict[str, Any]:

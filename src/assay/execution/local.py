@@ -22,7 +22,7 @@ from assay.execution.folder import (
     paused,
     prepare_corpus,
     read_result,
-    refused,
+    refusal,
     write_order,
     write_pack,
 )
@@ -285,7 +285,9 @@ class LocalExecutor:
         if job.ending == "cancelled":
             self._settle(job, None)
             return
-        trouble = note if code is None else f"ended with {describe(code)}" if code else self._unusable(job)
+        said = refusal(job.folder) if code == REFUSED else ""
+        ended = f"ended with {describe(code)}" if code else ""
+        trouble = note if code is None else said or ended or self._unusable(job)
         if job.ending == "paused":
             outcome = None if trouble else answer(job.order, job.folder, self._weights)
             self._settle(job, outcome or paused(job.folder))
@@ -295,9 +297,9 @@ class LocalExecutor:
             job.crashes += 1
             if job.crashes > 1:
                 what = "training" if job.kind == "train" else "evaluation"
-                why = f"{what} crashed twice, the last time: {trouble}"
+                why = f"{what} failed twice, the last time: {trouble}"
                 own = job.order.external is None and not job.order.command  # else the log's end says more
-                self._settle(job, (refused if own and code == REFUSED else failed)(job.folder, why))
+                self._settle(job, Outcome(status="failed", message=said) if said and own else failed(job.folder, why))
             else:
                 self._again(job)
 

@@ -111,7 +111,7 @@ class ConfigFile(Frozen):
 
 
 #: Metrics that a program may report; the first two it must.
-METRICS = ("step", "loss", "lr", "grad_norm", "tokens_per_second")
+METRICS = ("step", "loss", "tokens", "lr", "grad_norm", "tokens_per_second")
 
 
 class MetricsReading(Frozen):
@@ -122,7 +122,7 @@ class MetricsReading(Frozen):
     names: dict[str, str] = Field(
         default={"step": "step", "loss": "loss"},
         description="the program's key, column or group for step and loss (nats a token), "
-        "and maybe for lr, grad_norm, tokens_per_second",
+        "and maybe for tokens (trained on so far), lr, grad_norm, tokens_per_second",
     )
     pattern: str = Field(default="", description="for regex: with a named group for each of the names")
     first_step: int = Field(default=1, ge=0, le=1, description="the number that the program gives its first step")
@@ -182,6 +182,9 @@ class ExternalTrainer(Frozen):
         default=(), description="files whose content decides what is computed, besides those that commands name"
     )
     folder: str = Field(default=".", description="where commands run, relative to trainer.toml")
+    silence_seconds: float = Field(
+        default=3600.0, gt=0, description="a command that neither prints nor reports a loss for so long is killed"
+    )
     prepare: tuple[str, ...] = Field(default=(), description="a command that runs before each training")
     command: tuple[str, ...] = Field(min_length=1, description="the training program with its words")
     extra: tuple[Extra, ...] = Field(default=(), description="words that are added on conditions")
@@ -224,6 +227,10 @@ class ExternalTrainer(Frozen):
                 "{seed.init} and {seed.data}, in the command or the config"
             )
         return self
+
+    def identity(self) -> dict[str, Any]:
+        """Without the patience for it, which decides no number."""
+        return {key: value for key, value in super().identity().items() if key != "silence_seconds"}
 
     def spoken_names(self) -> set[str]:
         """Names in braces of the command and the config file: the program is told their values."""

@@ -38,7 +38,7 @@ def train_by_command(order: RunOrder, folder: Path, pause: Pause) -> TrainingRes
             continue
     name = f"the external trainer '{command[0]}'"
     if process.returncode != 0:
-        raise UserError(f"{name} ended with exit code {process.returncode}; its output above says why")
+        raise UserError(f"{name} ended with exit code {process.returncode}; its output says why")
     path = folder / "result.json"
     try:
         result = read_result(path)

@@ -109,8 +109,8 @@ class Tail:
                 header(file.readline().decode(errors="replace").strip())
                 self._place = file.seek(0, 2)
 
-    def poll(self) -> None:
-        """Read what has been added."""
+    def poll(self) -> bool:
+        """Read what has been added; whether there was anything."""
         try:
             with self.path.open("rb") as file:
                 if file.seek(0, 2) < self._place:  # the program began the file anew
@@ -118,10 +118,11 @@ class Tail:
                 file.seek(self._place)
                 data = file.read()
         except FileNotFoundError:
-            return
+            return False
         self._place += len(data)
         for line in self._lines.feed(data):
             self._read(line)
+        return bool(data)
 
     def end(self) -> None:
         """Read the rest."""
