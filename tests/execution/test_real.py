@@ -84,12 +84,12 @@ def test_a_silent_program_fails_and_leaves_no_process(executor: LocalExecutor, c
     """An orphan of it, and a child that is not, of both attempts."""
     script = "(sleep 600 & echo $! >> {run_dir}/pids); sleep 600 & echo $! >> {run_dir}/pids; wait"
     fields = {"name": "hangs", "command": ["sh", "-c", script, "{seed}"], "metrics": {"format": "jsonl"}}
-    own = External(trainer=ExternalTrainer.parse(fields | {"silence_seconds": 0.5}, "trainer.toml"), folder="/")
+    own = External(trainer=ExternalTrainer.parse(fields | {"silence_seconds": 1.0}, "trainer.toml"), folder="/")
     order, folder = real_order(corpus).model_copy(update={"external": own}), tmp_path / "run"
     executor.submit(order, folder)
     [(_, outcome)] = collect(executor, 1)
     assert outcome.status == "failed"
-    said = "trainer 'hangs': sh neither printed anything nor reported a loss for 0.5 s"
+    said = "trainer 'hangs': sh neither printed anything nor reported a loss for 1 s"
     assert outcome.message.startswith(f"training failed twice, the last time: {said}")
     assert outcome.message.count("neither printed") == 2  # the log has the first attempt's
     assert all("neither printed" in attempt.how for attempt in read_attempts(folder))

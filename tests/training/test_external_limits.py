@@ -24,7 +24,7 @@ from tests.waiting import wait_for
 #: Says a word, starts a process in a session of its own, as launchers do, and waits for what never comes.
 HANGS = ["sh", "-c", "printf working; setsid sleep 600 & echo $! > {run_dir}/pid; wait", "{seed}"]
 sessions = pytest.mark.skipif(shutil.which("setsid") is None, reason="there is no setsid to start a session with")
-SILENT = r"neither printed anything nor reported a loss for 0.5 s, so it was killed; .* silence_seconds in trainer.toml"
+SILENT = r"neither printed anything nor reported a loss for 1 s, so it was killed; .* silence_seconds in trainer.toml"
 
 
 @sessions
@@ -33,7 +33,7 @@ def test_a_silent_command_is_killed_with_all_that_it_started(
     tmp_path: Path, corpus: Path, which: str, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     changes: dict[str, Any] = {which: {"command": HANGS} if which == "evaluation" else HANGS}
-    own = external(tmp_path / "own", silence_seconds=0.5, **changes)
+    own = external(tmp_path / "own", silence_seconds=1.0, **changes)
     run_json = write_order(tmp_path / "run", corpus, external=own)
     if which == "evaluation":
         train(run_json)
@@ -88,7 +88,7 @@ def test_an_hour_of_silence_is_too_much(tmp_path: Path, corpus: Path, monkeypatc
 def test_a_silence_ends_though_the_output_was_closed(tmp_path: Path, corpus: Path) -> None:
     command = ["sh", "-c", "exec > /dev/null 2>&1; sleep 600", "{seed}"]
     with pytest.raises(UserError, match=SILENT):
-        run(tmp_path, corpus, command=command, silence_seconds=0.5)
+        run(tmp_path, corpus, command=command, silence_seconds=1.0)
 
 
 STOPS = "open('told', 'w').write(str(steps))\n    if step > {last}: break\n    "
