@@ -51,7 +51,7 @@ def unchanged(lab: Path, *words: Any, expected: tuple[str, ...], cwd: Path | Non
         (["rnu"], 'Unknown command "rnu"'),
         (["run", "LAB", "--bugdet", "5m"], "Unknown option: --bugdet. Did you mean --budget?"),
         (["run", "LAB", "--budget"], "--budget requires an argument"),
-        (["train", "LAB", "--seed", "three"], 'Invalid value for --seed: unable to convert "three" into int'),
+        (["train", "LAB", "--seed", "three"], "Invalid value for --seed: expected a whole number, not 'three'"),
         (["run", "LAB", "--budget", "2runs", "more"], "more"),
         (["init"], "requires an argument"),
         (["ledger", "mend", "LAB"], "mend"),
