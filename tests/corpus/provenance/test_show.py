@@ -111,6 +111,36 @@ def test_documents_without_an_id(tmp_path: Path) -> None:
     assert find_in_folder(tmp_path / "clean", "in:in.jsonl:2") == [story]
 
 
+def test_equal_texts_without_ids_have_stories_of_their_own(tmp_path: Path) -> None:
+    files = {"a": ["same", "buy spam", "other", "same"], "b": ["same", "colour", "color", "same", "colour"]}
+    (tmp_path / "in").mkdir()
+    for name, texts in files.items():
+        lines = [json.dumps({"text": text}) for text in texts]
+        lines.insert(2, "")  # a blank line counts as a line, as it does in an editor
+        lines.insert(3, "no JSON")
+        (tmp_path / "in" / f"{name}.jsonl").write_text("\n".join(lines))
+    run_bare(ToyClean(), tmp_path / "in", tmp_path / "clean", skip_bad=True)
+    run_bare(ToyDedup(), tmp_path / "clean", tmp_path / "dedup")
+    expected = {
+        "a.jsonl:1": ["read", "kept", "kept"], "a.jsonl:2": ["read", "removed"], "a.jsonl:5": ["read", "kept", "kept"],
+        "a.jsonl:6": ["read", "kept", "removed"], "b.jsonl:1": ["read", "kept", "removed"],
+        "b.jsonl:2": ["read", "changed", "kept"], "b.jsonl:5": ["read", "kept", "removed"],
+        "b.jsonl:6": ["read", "kept", "removed"], "b.jsonl:7": ["read", "changed", "removed"],
+    }  # fmt: skip
+    for name, fates in expected.items():
+        (story,) = find_in_folder(tmp_path / "dedup", name)
+        assert ([chapter.fate for chapter in story.chapters], story.id) == (fates, name)
+    named = [story.id for story in find_in_folder(tmp_path / "dedup", _hash("same"))]
+    assert named == ["a.jsonl:1", "a.jsonl:6", "b.jsonl:1", "b.jsonl:6"]
+    # Steps call documents by what went into them: the second line that the first step kept of b is the third of b.
+    (story,) = find_in_folder(tmp_path / "dedup", "b:b.jsonl.zst:3")
+    assert story.id == "b.jsonl:5"
+    # An input that was written anew is no part of the story.
+    (tmp_path / "in" / "a.jsonl").write_text(json.dumps({"text": "new"}) + "\n")
+    (story,) = find_in_folder(tmp_path / "dedup", "a.jsonl:2")
+    assert [(chapter.step, chapter.fate) for chapter in story.chapters] == [("clean", "removed")]
+
+
 def test_the_whole_story_of_every_kind_of_document(tmp_path: Path) -> None:
     quiz = "which of these four animals lays eggs and yet feeds its young with milk at home"
     texts = {

@@ -1,29 +1,53 @@
 """A document's story in a folder that a step wrote, and in those before it."""
 
-import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assay.corpus.editions.rows import text_hash
+from assay.corpus.provenance.numbered import (
+    Line,
+    Numbers,
+    Output,
+    follow,
+    lines_of,
+    number_input,
+    number_output,
+    shards_of,
+)
 from assay.corpus.provenance.story import Chapter, DocumentStory, hash_prefix, is_called
-from assay.corpus.steps.bare_files import NoText, bare_shards
 from assay.corpus.steps.bare_output import BareManifest, read_manifest
-from assay.corpus.steps.lines import Lines
 from assay.spec.errors import UserError
 
 _SHOWN = frozenset(("id", "hash", "text", "source", "licence", "license", "retrieved", "removed_by", "detail"))
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Numbered documents: what went in, or one side of what came out of a step."""
+
+    folder: Path
+    step: str
+    fate: str
+    files: Path
+    numbers: Numbers
+    changes: dict[int, dict[str, Any]]
+
+    def lines(self) -> Iterator[tuple[int, Line]]:
+        for name, shard in shards_of(self.files).items():
+            yield from zip(self.numbers[name], lines_of(shard, whole=bool(self.step)), strict=True)
+
+
 def find_in_folder(folder: Path, wanted: str) -> list[DocumentStory]:
     """The documents whose id is `wanted`, or the hash of whose text begins so, as far back as inputs are still there.
 
-    `DOMAIN:ID` will do. A document without an id is known by the hash of its text, or by its file and line in what
-    first went in.
+    `DOMAIN:ID` will do. A document without an id is known by its file and line, in what first went in or, where nothing
+    there is called so, in what went into a later step.
 
     Raises:
-        UserError: no step wrote the folder, or the document is in none of them.
+        UserError: no step wrote the folder, the document is in none of them, or a file is damaged.
     """
     manifest = read_manifest(folder)
     if manifest is None:
@@ -31,21 +55,15 @@ def find_in_folder(folder: Path, wanted: str) -> list[DocumentStory]:
     chain = [(folder, manifest)]
     while (before := _before(*chain[-1])) is not None:
         chain.append(before)
-    stories: dict[str, DocumentStory] = {}
-    origin = _input(*chain[-1])
-    remade = read_manifest(origin) is not None  # no longer what went in
-    for key, record, domain in () if remade else _records(origin, wanted, stories):
-        _add(stories, key, record, domain, Chapter(str(origin), "", "read", (), "", *_text(record)))
-    for each, said in chain[::-1]:
-        for side in ("kept", "removed"):
-            for key, record, domain in _records(each / side, wanted, stories):
-                gone = side == "removed"
-                before_text = stories[key].chapters[-1].text if key in stories else record["text"]
-                fate = "removed" if gone else "kept" if before_text == record["text"] else "changed"
-                rules = (str(record["removed_by"]),) if gone else ()
-                detail = str(record["detail"]) if gone else ""
-                chapter = Chapter(str(each), said.step, fate, rules, detail, *_text(record))
-                _add(stories, key, record, domain, chapter)
+    places = _places(chain[::-1])
+    asked = _asked(places, wanted)
+    stories: dict[int, DocumentStory] = {}
+    for place in places:
+        for number, line in place.lines():
+            record = line.record() if number in asked else None
+            if record is not None:
+                story = stories.setdefault(number, _begin(place, number, line, record))
+                story.chapters.append(_chapter(place, number, record))
     if not stories:
         raise UserError(f"{folder}: no document has the id '{wanted}', or a text whose hash begins so")
     return list(stories.values())
@@ -62,52 +80,71 @@ def _before(folder: Path, manifest: BareManifest) -> tuple[Path, BareManifest] |
     return (there, before) if before is not None and before.root == manifest.input_root else None
 
 
-def _add(stories: dict[str, DocumentStory], key: str, record: dict[str, Any], domain: str, chapter: Chapter) -> None:
-    if key not in stories:
-        licence = str(record.get("licence") or record.get("license") or "unknown")
-        rest = {name: value for name, value in record.items() if name not in _SHOWN}
-        stories[key] = DocumentStory(
-            str(record.get("id", "")), domain, str(record.get("source", "")), licence,
-            str(record.get("retrieved", "")), "", _hash(record), rest,
-        )  # fmt: skip
-    stories[key].chapters.append(chapter)
+def _places(chain: list[tuple[Path, BareManifest]]) -> list[_Place]:
+    """What first went in, if it is still there, and both sides of each step, the first step first."""
+    origin = _input(*chain[0])
+    remade = read_manifest(origin) is not None  # no longer what went in
+    source, numbers = origin, {} if remade else number_input(origin)
+    places = [_Place(origin, "", "read", origin, numbers, {})] if numbers else []
+    for folder, manifest in chain:
+        found: Output | None = follow(source, numbers, folder) if places else None
+        if found is None:
+            places, found = [], number_output(folder)
+        for side, each in (("kept", found.kept), ("removed", found.removed)):
+            places.append(_Place(folder, manifest.step, side, folder / side, each, found.changes))
+        source, numbers = folder / "kept", found.kept
+    return places
 
 
-def _text(record: dict[str, Any]) -> tuple[int, str]:
-    return len(record["text"].encode(errors="replace")), record["text"]
+def _asked(places: list[_Place], wanted: str) -> set[int]:
+    """Numbers of the documents that are meant."""
+    prefix = hash_prefix(wanted)
+    asked: set[int] = set()
+    called: set[int] = set()
+    for place in places:
+        here: set[int] = set()
+        for number, line in place.lines():
+            record = line.record()
+            if record is None:
+                continue
+            domain = _domain(line, record)
+            by_id = record.get("id") is not None and is_called(wanted, domain, str(record["id"]))
+            if by_id or (prefix and _hash(record).startswith(prefix)):
+                asked.add(number)
+            elif is_called(wanted, domain, _name(place, number, line)):
+                here.add(number)
+        called = called or here
+    return asked | called
+
+
+def _name(place: _Place, number: int, line: Line) -> str:
+    """What a document without an id is called: what a step says it was called, where it removed it."""
+    return place.changes[number]["id"] if place.fate == "removed" and number in place.changes else line.place
+
+
+def _begin(place: _Place, number: int, line: Line, record: dict[str, Any]) -> DocumentStory:
+    name = str(record["id"]) if record.get("id") is not None else _name(place, number, line)
+    licence = str(record.get("licence") or record.get("license") or "unknown")
+    rest = {name: value for name, value in record.items() if name not in _SHOWN}
+    return DocumentStory(
+        name, _domain(line, record), str(record.get("source", "")), licence, str(record.get("retrieved", "")), "",
+        _hash(record), rest,
+    )  # fmt: skip
+
+
+def _chapter(place: _Place, number: int, record: dict[str, Any]) -> Chapter:
+    rules, detail, fate = (), "", place.fate
+    if fate == "removed":
+        rules, detail = (str(record["removed_by"]),), str(record["detail"])
+    elif number in place.changes:
+        fate = "changed"
+    text = record["text"]
+    return Chapter(str(place.folder), place.step, fate, rules, detail, len(text.encode(errors="replace")), text)
+
+
+def _domain(line: Line, record: dict[str, Any]) -> str:
+    return str(record.get("domain") or line.shard.domain)
 
 
 def _hash(record: dict[str, Any]) -> str:
     return text_hash(record["text"].encode(errors="replace")).hex()
-
-
-def _records(folder: Path, wanted: str, known: dict[str, DocumentStory]) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Records of a folder or file that are asked for, or known already: what each is known by, and its domain."""
-    prefix = hash_prefix(wanted)
-    if not folder.exists():
-        return
-    try:
-        shards = bare_shards(folder)
-    except NoText:  # all of it went to the other side
-        return
-    for shard in shards:
-        for lines in shard.read():
-            for place, record in _parsed(lines) if isinstance(lines, Lines) else ():
-                named = str(record["id"]) if record.get("id") is not None else ""
-                key = named or _hash(record)
-                domain = str(record.get("domain") or shard.domain)
-                called = any(is_called(wanted, domain, name) for name in (named, place))
-                asked = called or (prefix and _hash(record).startswith(prefix))
-                if asked or key in known:
-                    yield key, record, domain
-
-
-def _parsed(lines: Lines) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Records with their file and line; lines that hold none left out."""
-    for start, end, number in zip(*(array.tolist() for array in lines.bounds), strict=True):
-        try:
-            record = json.loads(lines.raw[start:end])
-        except ValueError:
-            continue
-        if isinstance(record, dict) and isinstance(record.get("text"), str):
-            yield f"{lines.name}:{number}", record

@@ -15,6 +15,7 @@ from pydantic import Field
 from assay.corpus.merkle import MerkleTree, document_leaf
 from assay.corpus.steps.account import Account
 from assay.corpus.steps.bare_batch import BareBatch
+from assay.corpus.steps.changes import CHANGES, change_lines
 from assay.corpus.steps.engine import Story
 from assay.corpus.steps.step import Judged
 from assay.corpus.workfolder import sync, sync_tree
@@ -78,37 +79,38 @@ class BareFile:
 
 
 class BareFolder:
-    """`kept/` and `removed/` with one file for each of the input, and a manifest."""
+    """`kept/`, `removed/` and `changes/` with one file for each of the input, and a manifest."""
 
     def __init__(self, path: Path, source: Path, overwrite: bool) -> None:
         self._path, self._source, self._overwrite = path, source, overwrite
 
     def open(self, work: Path, shards: Sequence[str]) -> None:
         self._folder, self._replaced = work / "out", work / "replaced"
-        self._files: list[tuple[Path, Path]] = []
+        self._files: list[list[Path]] = []
         for shard in shards:
-            both = [self._folder / side / f"{shard}.jsonl.zst" for side in ("kept", "removed")]
-            for path in both:
+            paths = [self._folder / side / f"{shard}.jsonl.zst" for side in ("kept", "removed", CHANGES)]
+            for path in paths:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(b"")
-            self._files.append((both[0], both[1]))
+            self._files.append(paths)
         self._tree = MerkleTree()
 
-    def part(self, batch: BareBatch, judged: Judged) -> tuple[bytes, bytes, list[bytes]]:
+    def part(self, batch: BareBatch, judged: Judged) -> tuple[list[bytes], list[bytes]]:
         columns = [batch.column(name) for name in ("domain", "id", "source", "licence")]
         leaves = []
         for row, fields in enumerate(zip(*columns, strict=True)):
             if row not in judged.removed:
                 text = judged.texts[row].encode() if row in judged.texts else batch.texts.bytes(row)
                 leaves.append(document_leaf(hashlib.sha256(text).digest(), *fields))
-        kept, removed = kept_lines(batch, judged), removed_lines(batch, judged)
-        return packed(kept, ".zst"), packed(removed, ".zst"), leaves
+        sides = kept_lines(batch, judged), removed_lines(batch, judged), change_lines(batch, judged)
+        return [packed(lines, ".zst") for lines in sides], leaves
 
-    def write(self, shard: int, part: tuple[bytes, bytes, list[bytes]]) -> None:
-        for path, content in zip(self._files[shard], part[:2], strict=True):
+    def write(self, shard: int, part: tuple[list[bytes], list[bytes]]) -> None:
+        contents, leaves = part
+        for path, content in zip(self._files[shard], contents, strict=True):
             with path.open("ab") as file:
                 file.write(content)
-        self._tree.extend(part[2])
+        self._tree.extend(leaves)
 
     def publish(self, story: Story) -> None:
         before = read_manifest(self._source)
