@@ -79,8 +79,9 @@ def test_in_folders_of_steps(tmp_path: Path) -> None:
     run_bare(ToyClean(), _write(tmp_path / "in.jsonl"), tmp_path / "clean")
     run_bare(ToyDedup(), tmp_path / "clean", tmp_path / "dedup")
     (story,) = find_in_folder(tmp_path / "dedup", "a")
-    assert [(each.step, each.fate, each.text) for each in story.chapters] == [
-        ("", "read", "a fine colour"), ("clean", "changed", "a fine color"), ("dedup", "kept", "a fine color"),
+    assert [(each.step, each.fate, each.rules, each.text) for each in story.chapters] == [
+        ("", "read", (), "a fine colour"), ("clean", "changed", ("spelling.colour",), "a fine color"),
+        ("dedup", "kept", (), "a fine color"),
     ]  # fmt: skip
     (story,) = find_in_folder(tmp_path / "dedup", _hash("buy spam")[:8])
     assert [(each.step, each.fate, each.rules) for each in story.chapters] == [
@@ -92,6 +93,8 @@ def test_in_folders_of_steps(tmp_path: Path) -> None:
         find_in_folder(tmp_path, "a")
     # What came before may be gone or made anew; the folder itself still answers.
     (tmp_path / "in.jsonl").unlink()
+    (story,) = find_in_folder(tmp_path / "clean", "a")
+    assert [(each.fate, each.rules) for each in story.chapters] == [("changed", ("spelling.colour",))]
     run_bare(ToyDedup(), _write(tmp_path / "in2.jsonl"), tmp_path / "clean", overwrite=True)
     (story,) = find_in_folder(tmp_path / "dedup", "a")
     assert [each.step for each in story.chapters] == ["dedup"]

@@ -137,7 +137,8 @@ def _chapter(place: _Place, number: int, record: dict[str, Any]) -> Chapter:
     if fate == "removed":
         rules, detail = (str(record["removed_by"]),), str(record["detail"])
     elif number in place.changes:
-        fate = "changed"
+        change = place.changes[number]
+        fate, rules, detail = "changed", tuple(change["changed_by"]), change["detail"]
     text = record["text"]
     return Chapter(str(place.folder), place.step, fate, rules, detail, len(text.encode(errors="replace")), text)
 

@@ -5,13 +5,14 @@ they changed or removed, so lines can be followed.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from assay.corpus.bad import BadDocument
+from assay.corpus.records import clean
 from assay.corpus.steps.bare_files import BareShard, NoText, bare_shards
 from assay.corpus.steps.changes import CHANGES, read_changes
 from assay.corpus.steps.lines import Lines
@@ -78,16 +79,24 @@ def number_output(folder: Path) -> Output:
         {name: [next(fresh) for _ in lines_of(shard)] for name, shard in shards_of(folder / side).items()}
         for side in ("kept", "removed")
     )
-    gone = {
-        number: change
-        for name, numbers in removed.items() if (folder / CHANGES).is_dir()
-        for number, change in zip(numbers, _removals(folder, name), strict=True)
-    }  # fmt: skip
-    return Output(kept, removed, gone)
+    changes: dict[int, dict[str, Any]] = {}
+    for name in kept | removed if (folder / CHANGES).is_dir() else ():
+        entries = list(read_changes(folder, name))
+        gone = [entry for entry in entries if "removed_by" in entry]
+        changes.update(zip(removed.get(name, ()), gone, strict=True))
+        changes.update(_changed(kept.get(name, ()), shards_of(folder / "kept").get(name), entries))
+    return Output(kept, removed, changes)
 
 
-def _removals(folder: Path, shard: str) -> list[dict[str, Any]]:
-    return [change for change in read_changes(folder, shard) if "removed_by" in change]
+def _changed(
+    numbers: Sequence[int], shard: BareShard | None, entries: list[dict[str, Any]]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """What changed documents with ids; those without cannot be told from others without what went in."""
+    by_id = {entry["id"]: entry for entry in entries if "changed_by" in entry}
+    for number, line in zip(numbers, lines_of(shard) if by_id else (), strict=bool(by_id)):
+        record = line.record()
+        if record and record.get("id") is not None and (entry := by_id.get(clean(record["id"]))):
+            yield number, entry
 
 
 def follow(place: Path, numbers: Numbers, folder: Path) -> Output | None:

@@ -16,19 +16,23 @@ CHANGES = "changes"
 
 
 def change_lines(batch: BareBatch, judged: Judged) -> bytes:
-    """JSON lines: `line` (or row, from 1, of the file that went in), `id`, and `removed_by` if the document went."""
+    """JSON lines: `line` (or row, from 1, of the file that went in), `id`, and `removed_by` or `changed_by`."""
     touched = sorted({*judged.removed, *judged.texts})
     if not touched:
         return b""
     names, numbers = batch.column("id"), batch.bounds[2]
     return b"".join(
-        json.dumps({"line": int(numbers[row]), "id": names[row], **_done(judged, row)}).encode() + b"\n"
+        json.dumps({"line": int(numbers[row]), "id": names[row], **_done(batch, judged, row)}).encode() + b"\n"
         for row in touched
     )
 
 
-def _done(judged: Judged, row: int) -> dict[str, Any]:
-    return {"removed_by": judged.removed[row]} if row in judged.removed else {}
+def _done(batch: BareBatch, judged: Judged, row: int) -> dict[str, Any]:
+    """What removed a document; else `changed_by`, the bytes that each rule took away, and what was seen."""
+    if row in judged.removed:
+        return {"removed_by": judged.removed[row]}
+    shorter = int(batch.sizes[row]) - len(judged.texts[row].encode())
+    return {"changed_by": judged.taken_by(row, shorter), "detail": judged.details.get(row, "")}
 
 
 def read_changes(folder: Path, shard: str) -> Iterator[dict[str, Any]]:
