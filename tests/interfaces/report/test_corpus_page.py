@@ -116,6 +116,15 @@ def test_text_that_was_taken_in_twice_is_added_up(facts: CorpusFacts) -> None:
     assert f"Of {later.taken_in.documents:,} documents" in page.text["headline"]
 
 
+def test_every_decontamination_is_told(facts: CorpusFacts) -> None:
+    found = {"items": 40, "items_found": 31, "documents": 65, "bytes": 4321, "domains": {"verse": 65}}
+    earlier = facts.steps[-1].model_copy(update={"report": {"evaluations": {"hellaswag": found}}})
+    told = Page(render(facts.model_copy(update={"steps": (*facts.steps[:-1], earlier, facts.steps[-1])})))
+    for said in ("1 of 2", "hellaswag", "65", "2 of 2", "document.title='owned'", "12.5"):
+        assert said in told.text["contamination"]
+    assert "1 of" not in Page(render(facts)).text["contamination"]
+
+
 def test_bare_files_without_anything_known_make_a_page_too(tmp_path: Path) -> None:
     found = analyse(open_collection(write(tmp_path / "one.jsonl", records(1)), tmp_path))
     page = Page(render(found))

@@ -37,7 +37,15 @@ def contamination(facts: CorpusFacts) -> Html:
             "Contamination",
             missing("Nobody has looked for text of evaluations here; `assay corpus decontaminate` does."),
         )
-    report = steps[-1].report
+    several = [f"Decontamination {number} of {len(steps)}. " for number in range(1, len(steps) + 1)]
+    titles = several if len(steps) > 1 else [""]
+    found = [_found(step, title) for step, title in zip(steps, titles, strict=True)]
+    return section("contamination", "Contamination", *found)
+
+
+def _found(step: StepFacts, title: str) -> list[Content]:
+    """What one decontamination found, with a title where there are several."""
+    report = step.report
     evaluations: dict[str, Any] = report.get("evaluations", {})
     domains = sorted({domain for found in evaluations.values() for domain in found.get("domains", {})})
     rows: list[list[Content]] = [
@@ -57,20 +65,19 @@ def contamination(facts: CorpusFacts) -> Html:
         f"they are common phrases and remove nothing; "
         f"{wording.plural(int(common.get('documents_kept', 0)), 'document')} with nothing else stayed."
     )
-    return section(
-        "contamination",
-        "Contamination",
+    return [
         table(
-            "Documents with text of an evaluation, by evaluation and domain. A document may count under several.",
+            f"{title}Documents with text of an evaluation, by evaluation and domain. "
+            "A document may count under several.",
             ["evaluation", "items", "items found", "documents", "bytes", *domains],
             rows,
             range(1, 5 + len(domains)),
         ),
         element("p", kept) if common else None,
-        removed_since(steps[-1:]),
+        removed_since([step]),
         _phrases("To be looked at by a person: what is likeliest to be chance comes first", report.get("review", ())),
         _phrases("Common phrases", common.get("phrases", ())),
-    )
+    ]
 
 
 def _phrases(title: str, rows: Any) -> Content:
