@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.corpus.build import build_corpus
+from assay.corpus.ingest.add import Intake, add
+from assay.corpus.quality.reading import sample_text
 from assay.corpus.sources import Source
 from assay.corpus.split import choose_heldout, draw
 from assay.spec.errors import UserError
@@ -62,6 +64,24 @@ def test_adding_documents_moves_no_other(tmp_path: Path) -> None:
     small, large = sides(300), sides(600)
     assert len(large) == 600
     assert small == {key: large[key] for key in small}
+
+
+def test_a_domain_of_one_document_is_drawn_from(tmp_path: Path) -> None:
+    """Whoever grades text or weighs a classifier sees it, since it holds nothing that a campaign could be judged by."""
+    sources = []
+    for domain, count in (("web", 30), ("alone", 1)):
+        records = [{"id": f"{domain}{n}", "text": f"{domain} says {n}"} for n in range(count)]
+        sources.append(Source(domain, str(write_jsonl(tmp_path / f"{domain}.jsonl", records))))
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "lab.toml").write_text("")
+    add(tmp_path / "lab", Intake(tuple(sources)))
+    drawn = {each.text for each in sample_text([tmp_path / "lab"], 100).documents}
+    judging = choose_heldout({"web": _draws({f"id:web{n}" for n in range(30)})})
+    assert len(judging)
+    assert "alone says 0" in drawn
+    seen = {draw(f"id:web{n}") for n in range(30) if f"web says {n}" in drawn}
+    assert seen
+    assert not seen & set(judging.tolist())
 
 
 def test_impossible_split_is_refused() -> None:

@@ -266,6 +266,11 @@ def _hold_out(spool: Spool, names: Sequence[str], seal: bool) -> None:
                 f"domain '{name}' has nothing left once exact duplicates are dropped: all its text is also in "
                 f"other domains; leave one of them out"
             )
+        if len(draws[name]) == 1:
+            raise UserError(
+                f"domain '{name}' has no text beyond one source document, so nothing can be held out for "
+                f"evaluation; give it at least two files or records"
+            )
     heldout = choose_heldout(draws)
     spool.divide(heldout, choose_sealed(draws, heldout) if seal else heldout[:0])
     for name in names:

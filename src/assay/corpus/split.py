@@ -24,28 +24,25 @@ def choose_heldout(domains: Mapping[str, np.ndarray], fraction: float = HELDOUT_
     """The draws of the held-out groups: a fraction of all, at least one and never all in every domain.
 
     A group is on one side in all domains. The outcome depends on names and sets of draws alone: the groups that
-    draw lowest are held out, with exceptions only where a small domain would be left without one side.
+    draw lowest are held out, with exceptions only where a small domain would be left without one side. A domain of a
+    single group can spare none, so it has no say.
 
     Args:
         domains: for each domain the distinct draws of its groups, int64.
 
     Raises:
-        UserError: a domain has a single group, or shares its few groups with others so that no split was found.
+        UserError: a domain shares its few groups with others so that no split was found.
     """
     threshold = int(fraction * _RANGE)
-    heldout = {int(drawn) for draws in domains.values() for drawn in draws[draws < threshold]}
-    for name, draws in sorted(domains.items()):
-        if len(draws) < 2:
-            raise UserError(
-                f"domain '{name}' has no text beyond one source document, so nothing can be held out for "
-                f"evaluation; give it at least two files or records"
-            )
+    divided = {name: draws for name, draws in sorted(domains.items()) if len(draws) > 1}
+    heldout = {int(drawn) for draws in divided.values() for drawn in draws[draws < threshold]}
+    for draws in divided.values():
         count = _count(draws, heldout)
         if count == 0:
             heldout.add(int(draws.min()))
         elif count == len(draws):
             heldout.remove(int(draws.max()))
-    for name, draws in sorted(domains.items()):
+    for name, draws in divided.items():
         if not 0 < _count(draws, heldout) < len(draws):
             raise UserError(
                 f"domain '{name}' has only {len(draws)} source documents and shares them with other domains, so "
