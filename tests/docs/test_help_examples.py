@@ -123,6 +123,9 @@ def test_an_example_of_a_help_text(
         assert assay("corpus", "add", folder / "mylab", f"web={folder / 'web.jsonl'}").code == 0
     if example.startswith("assay corpus clean web.jsonl.zst cleaned/"):
         shutil.rmtree(folder / "cleaned")
+    if "quality train" in example:
+        for name in ("quality", "mylab/quality"):
+            shutil.rmtree(folder / name)
     first, second = (_hash(folder, name) for name in ("books/emma.txt", "books/1.txt"))
     example = example.replace("9f86d081884c7d65", first).replace("2c26b46b68ffc68f", second)
     inside = "3f9a2b17c0" in example  # the lab's own folder

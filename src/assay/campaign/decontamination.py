@@ -1,5 +1,6 @@
 """What a lab evaluates on, which its training text should not hold: files, the held-out spans, the sealed documents."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ from assay.campaign.lab import CONFIG, Lab
 from assay.corpus.decontamination.evaluations import HELDOUT, SEALED, Evaluation, document_key
 from assay.corpus.decontamination.ngrams import NGRAM
 from assay.corpus.decontamination.sealed import SealedNGrams, sealed_ngrams
-from assay.corpus.editions.edition import TEXT
+from assay.corpus.decontamination.step import Decontaminate
+from assay.corpus.editions.edition import TEXT, OpenEdition, lineage
 from assay.corpus.manifest import is_withdrawn, open_corpus
 from assay.corpus.records import json_lines
 from assay.evaluation.files import texts_of
@@ -96,3 +98,23 @@ def _judging(lab: Lab) -> Path | None:
 
 def _name(path: Path) -> str:
     return next((path.name.removesuffix(suffix) for suffix in _SUFFIXES if path.name.endswith(suffix)), path.name)
+
+
+def heldout_anew(lab: Lab, edition: OpenEdition, made: str) -> dict[str, int]:
+    """How many documents of each domain a new corpus holds out that the one before it did not, by domain.
+
+    The text of the edition was not compared with them, if it was decontaminated at all; if not, there are none.
+
+    Args:
+        made: id of the new corpus.
+    """
+    before, after = (lab.folder / "corpora" / name / "documents.parquet" for name in (lab.config.corpus.id, made))
+    decontaminated = any(each.manifest.step == Decontaminate.name for each in lineage(edition))
+    if not decontaminated or not before.is_file():
+        return {}
+    old, new = (
+        pq.read_table(path, columns=["domain", "hash"], filters=[("split", "=", "heldout")]).to_pylist()
+        for path in (before, after)
+    )
+    known = {row["hash"] for row in old}
+    return dict(sorted(Counter(row["domain"] for row in new if row["hash"] not in known).items()))

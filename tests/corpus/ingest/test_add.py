@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -57,7 +58,16 @@ def test_provenance(tmp_path: Path) -> None:
     (folder / "a.md").write_text("# Title\n")
     (folder / "sub" / "b.txt").write_text("\ufeffsome text")
     records = [
-        {"text": "one", "id": "x#2", "licence": "MIT", "source": "somewhere", "retrieved": "2020-02-03", "n": [1]},
+        {
+            "text": "one",
+            "id": "x#2",
+            "licence": "MIT",
+            "source": "somewhere",
+            "retrieved": "2020-02-03",
+            "n": [1],
+            "nan": float("nan"),
+            "in": {"side": [float("inf"), 2]},
+        },
         {"text": "two", "license": "Apache-2.0", "domain": "theirs"},
     ]
     (tmp_path / "r.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -78,8 +88,10 @@ def test_provenance(tmp_path: Path) -> None:
     }
     assert got["one"]["source"] == "somewhere"
     assert got["two"]["source"] == str(tmp_path / "r.jsonl")
-    extras = {text: json.loads(row["extra"]) for text, row in got.items()}
-    assert (extras["one"], extras["two"], extras["three"]) == ({"n": [1]}, {"domain": "theirs"}, {"score": 0.5})
+    extras = {text: orjson.loads(row["extra"]) for text, row in got.items()}
+    assert (extras["one"], extras["two"], extras["three"]) == (
+        {"n": [1], "nan": None, "in": {"side": [None, 2]}}, {"domain": "theirs"}, {"score": 0.5}
+    )  # fmt: skip
     assert all(row["hash"] == hashlib.sha256(text.encode()).digest() for text, row in got.items())
     assert account.into.documents == account.out.documents == 5
     # A corpus is split by these groups, whichever way its text came.

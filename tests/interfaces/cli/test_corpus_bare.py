@@ -121,7 +121,7 @@ def test_no_limit_is_the_published_thresholds(here: Path) -> None:
     for limit in ("0", "-0.1", "1.01", "nan"):
         done = assay("corpus", "clean", "in.jsonl", "none.jsonl", "--limit", limit, cwd=here)
         assert (done.code, done.out) == (2, "")
-        assert f"--limit {limit}: give a share above 0, such as 0.05 for 5%, or 1 for thresholds as" in done.err
+        assert f"--limit {limit}: give a share above 0, such as 0.05 for 5%, and at most 1, for" in done.err
 
 
 def test_little_text_is_counted_in_bytes(here: Path) -> None:

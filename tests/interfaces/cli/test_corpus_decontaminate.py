@@ -108,3 +108,15 @@ def test_a_labs_text_is_compared_with_all_that_it_evaluates_on(folder: Path, mat
     assert planted["sealed"].encode() not in index
     # The same documents are held out of what remains, so that the lab's corpus is found present.
     assert assay("corpus", "tokenize", lab, "--json").json["corpus"] == corpus.name
+    assert not assay("corpus", "tokenize", lab, "--json").json["held_out_anew"]
+    # Of a domain that is new nothing was held out when text was compared with what is.
+    news = tmp_path / "news.jsonl"
+    news.write_text("".join(json.dumps({"id": f"n{i}", "text": " ".join(draw.choices(vocabulary, k=400))}) + "\n"
+                            for i in range(40)))  # fmt: skip
+    assert assay("corpus", "add", lab, f"news={news}").code == 0
+    said = []
+    for _ in range(2):
+        assert assay("corpus", "decontaminate", lab).code == 0
+        said.append(assay("corpus", "tokenize", lab).out)
+    assert "of news): run `assay corpus decontaminate`" in said[0]
+    assert "held out that" not in said[1]

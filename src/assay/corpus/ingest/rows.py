@@ -37,5 +37,12 @@ def rows_of(batch: BareBatch, terms: Terms, retrieved: str) -> pa.Table:
 
 
 def _extra(record: dict[str, object]) -> str:
-    rest = {name: value for name, value in record.items() if name not in _OWN}
-    return json.dumps(rest, ensure_ascii=False).encode(errors="replace").decode() if rest else "{}"
+    rest: object = {name: value for name, value in record.items() if name not in _OWN}
+    if not rest:
+        return "{}"
+    try:
+        said = json.dumps(rest, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # Python and pandas write NaN and Infinity, which no standard reader of JSON takes
+        rest = json.loads(json.dumps(rest), parse_constant=lambda _: None)
+        said = json.dumps(rest, ensure_ascii=False)
+    return said.encode(errors="replace").decode()

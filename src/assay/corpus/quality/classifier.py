@@ -96,6 +96,17 @@ def open_scorer(path: Path, label: str = "") -> Scorer:
     return read_classifier(path)
 
 
+def check_place(folder: Path, overwrite: bool) -> None:
+    """Raise `UserError` if a classifier may not be written there; others in folders of their own may be beside it."""
+    if folder.is_file():
+        raise UserError(f"{folder} is a file; name a folder for the classifier")
+    if (folder / FACTS).is_file() and not overwrite:
+        raise UserError(f"{folder} holds a classifier; name another folder, or replace it with --overwrite")
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name not in (FACTS, WEIGHTS, EMBEDDINGS) and not (path / FACTS).is_file():
+            raise UserError(f"{folder} holds something else ({path.name}); name a new folder for the classifier")
+
+
 def write_classifier(classifier: Classifier, folder: Path) -> None:
     """Write a classifier's folder. The facts, which name the weights by hash, come last and make it complete."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -92,7 +92,7 @@ def _settings(
 
     if not 0 < limit <= 1:
         raise UserError(
-            f"--limit {limit:g}: give a share above 0, such as 0.05 for 5%, or 1 for thresholds as published"
+            f"--limit {limit:g}: give a share above 0, such as 0.05 for 5%, and at most 1, for thresholds as published"
         )
     by_hand: dict[str, float | None] = {}
     for each in thresholds:

@@ -58,7 +58,9 @@ def decontaminate(
     if common < 1:
         raise UserError(f"--common {common}: expected at least 1 document")
     step, missed = _step(words, on or [], {"n": ngram, "common": common, "remove": remove})
-    account, place = run_asked(step, words, workers=workers, skip_bad=skip_bad, overwrite=overwrite, quiet=json)
+    account, place = run_asked(
+        step, words, beside=on or (), workers=workers, skip_bad=skip_bad, overwrite=overwrite, quiet=json
+    )
     if json:
         print_json({**account.model_dump(by_alias=True), **place, "not_compared": missed})
         return

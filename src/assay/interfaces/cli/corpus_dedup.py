@@ -67,7 +67,9 @@ def dedup(
     if svg:
         check_picture(svg)
     step = _step(method or ["minhash"], settings, tuple(against or ()), skip_bad)
-    account, place = run_asked(step, words, workers=workers, skip_bad=skip_bad, overwrite=overwrite, quiet=json)
+    account, place = run_asked(
+        step, words, beside=against or (), workers=workers, skip_bad=skip_bad, overwrite=overwrite, quiet=json
+    )
     if svg:
         _draw(account.report, svg)
         place["picture"] = str(svg)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from assay.interfaces.cli.shared import Json, find_lab, print_json
 
@@ -24,7 +24,7 @@ def report(
         Path | None, Parameter(help="Where to write it; LAB/corpus.html or ./corpus.html if left out.")
     ] = None,
     open_: Annotated[bool, Parameter(name="--open", negative="", help="Open it in a browser.")] = False,
-    seed: Annotated[int, Parameter(help="Of the sample and of the topics.")] = 0,
+    seed: Annotated[int, Parameter(help="Of the sample and of the topics.", validator=validators.Number(gte=0))] = 0,
     classifier: Annotated[
         Path | None, Parameter(help="A classifier of `assay quality train`, for the spread of its scores.")
     ] = None,

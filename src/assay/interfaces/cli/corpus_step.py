@@ -1,5 +1,6 @@
 """What commands that clean or deduplicate share: a step over a lab's newest edition, or from IN to OUT."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,19 @@ if TYPE_CHECKING:
 
 
 def run_asked(
-    step: "Step", words: tuple[str, ...], *, workers: int, skip_bad: bool, overwrite: bool, quiet: bool
+    step: "Step",
+    words: tuple[str, ...],
+    *,
+    beside: Sequence[Path] = (),
+    workers: int,
+    skip_bad: bool,
+    overwrite: bool,
+    quiet: bool,
 ) -> "tuple[Account, dict[str, Any]]":
     """Run a step on what `[LAB]` or `IN OUT` names; what it did, and where that lies.
+
+    Args:
+        beside: what the step reads besides.
 
     Raises:
         UserError: too many words, or the step cannot be done.
@@ -26,6 +37,9 @@ def run_asked(
     with corpus_progress(quiet=quiet) as progress:
         if len(words) == 2:
             source, target = map(Path, words)
+            for path in beside:
+                if target.exists() and path.exists() and path.samefile(target):
+                    raise UserError(f"{target}: this is read too; choose another name for what comes out")
             account = run_bare(
                 step, source, target, workers=workers, skip_bad=skip_bad, overwrite=overwrite, progress=progress
             )

@@ -32,6 +32,7 @@ def tokenize(
         assay corpus tokenize mylab --tokenizer gpt2/tokenizer.json --json
     """
     from assay.campaign.corpora import adopt, begun
+    from assay.campaign.decontamination import heldout_anew
     from assay.campaign.lock import controlling
     from assay.corpus.build import build_from
     from assay.corpus.editions.documents import edition_documents
@@ -58,6 +59,7 @@ def tokenize(
                 vault=opened.folder / "vault", total=edition.manifest.bytes, workers=workers or None,
             )  # fmt: skip
         manifest, present = built.manifest, opened.config.corpus.id
+        unseen = heldout_anew(opened, edition, manifest.id)
         trained = begun(opened) if manifest.id != present else ""
         if manifest.id != present and not trained:
             with controlling(opened.folder, "assay corpus tokenize"):
@@ -75,7 +77,7 @@ def tokenize(
             **facts, "edition": edition.id, "corpus": manifest.id, "tokenizer": manifest.tokenizer,
             "vocab": manifest.vocab, "tokens": manifest.train_tokens(), "copied": built.copied.model_dump(),
             "encoded": built.encoded.model_dump(), "fit": {name: found.facts() for name, found in fits.items()},
-            "lab_trains_on_it": not trained,
+            "lab_trains_on_it": not trained, "held_out_anew": unseen,
         })  # fmt: skip
         return
     print_account(account)
@@ -88,6 +90,12 @@ def tokenize(
         print(
             f"  {name:{width}} {size(train.bytes):>9} {train.tokens:>12,} tokens, {found.bytes_per_token:5.2f} bytes a "
             f"token, {found.fertility:5.2f} tokens a word, {found.changed} of {found.documents} documents changed"
+        )
+    if unseen:
+        named = ", ".join(f"{documents} of {name}" for name, documents in unseen.items())
+        print(
+            f"Documents are held out that decontamination did not know ({named}): run `assay corpus decontaminate` and "
+            f"this command once more, so that the training text holds nothing of them."
         )
     if trained:
         print(

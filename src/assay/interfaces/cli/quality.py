@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from assay.interfaces.cli.quality_label import TextArgument
 from assay.interfaces.cli.shared import Json, count, print_json
@@ -60,8 +60,11 @@ def train(
     embeddings: Annotated[
         Path | None, Parameter(help="Folder of a model2vec model; its embeddings take the place of hashed words.")
     ] = None,
-    documents: Annotated[int, Parameter(help="With --good: most documents of each side.")] = 1000,
+    documents: Annotated[
+        int, Parameter(help="With --good: most documents of each side.", validator=validators.Number(gte=1))
+    ] = 1000,
     seed: Annotated[int, Parameter(help="With --good: of the draw.")] = 0,
+    overwrite: Annotated[bool, Parameter(negative="", help="Replace a classifier that is there already.")] = False,
     json: Json = False,
 ) -> None:
     """Distil labels into a classifier: a linear model of hashed words and pairs of words, or of embeddings.
@@ -75,7 +78,7 @@ def train(
         assay quality train --labels claude.jsonl --into mylab/quality
         assay quality train --good books.jsonl --rest web.jsonl --into quality
     """
-    from assay.corpus.quality.classifier import write_classifier
+    from assay.corpus.quality.classifier import check_place, write_classifier
     from assay.corpus.quality.embeddings import Embeddings
     from assay.corpus.quality.hashed_words import HASHED_WORDS
     from assay.corpus.quality.labels import read_labels
@@ -83,6 +86,7 @@ def train(
 
     if bool(labels) == bool(good or rest):
         raise UserError("give either --labels FILE, or --good TEXT and --rest TEXT")
+    check_place(into, overwrite)
     in_both = 0
     features = Embeddings(embeddings) if embeddings else HASHED_WORDS
     if labels:
@@ -138,7 +142,7 @@ def report(
     /,
     *,
     label: Annotated[str, Parameter(help="Of a fastText model: whose probability is the score.")] = "",
-    documents: Annotated[int, Parameter(help="Drawn from each domain.")] = 1000,
+    documents: Annotated[int, Parameter(help="Drawn from each domain.", validator=validators.Number(gte=1))] = 1000,
     html: Annotated[Path | None, Parameter(help="File for a page with samples.")] = None,
     svg: Annotated[Path | None, Parameter(help="File for a picture.")] = None,
     seed: Annotated[int, Parameter(help="Of the draw.")] = 0,
@@ -158,9 +162,14 @@ def report(
     from assay.corpus.quality.preferences import preferences
     from assay.corpus.quality.reading import sample_text
     from assay.interfaces.cli.progress import corpus_progress
-    from assay.interfaces.report.picture import write_picture
+    from assay.interfaces.report.picture import check_picture, write_picture
     from assay.interfaces.report.quality import page, quality_picture
+    from assay.interfaces.report.shell import check_target, write_page
 
+    if svg:
+        check_picture(svg)
+    if html:
+        check_target(html)
     opened = open_scorer(classifier, label)
     with corpus_progress(quiet=json) as progress:
         drawn = sample_text(text, documents, seed=seed, doing="drawing documents", progress=progress)
@@ -169,7 +178,7 @@ def report(
     if svg:
         write_picture(svg, quality_picture(training, found))
     if html:
-        write_picture(html, page(training, found))
+        write_page(page(training, found), html)
     if json:
         print_json({**found.model_dump(mode="json"), "seen": drawn.seen, "training": training})
         return

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from assay.interfaces.cli.shared import Json, count, print_json
 from assay.spec.errors import UserError
@@ -30,7 +30,9 @@ def label(
     *,
     into: Annotated[Path, Parameter(help="The file of labels; it is added to.")],
     by: Annotated[Literal["person", "claude"], Parameter(help="Who grades.")] = "person",
-    per_domain: Annotated[int, Parameter(help="Documents to draw from each domain.")] = 100,
+    per_domain: Annotated[
+        int, Parameter(help="Documents to draw from each domain.", validator=validators.Number(gte=1))
+    ] = 100,
     author: Annotated[str | None, Parameter(help="Your name beside your labels; your user name if left out.")] = None,
     budget_usd: Annotated[float, Parameter(help="Most that Claude may cost for this file in all.")] = 5.0,
     seed: Annotated[int, Parameter(help="Of the draw.")] = 0,

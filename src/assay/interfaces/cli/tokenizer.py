@@ -42,6 +42,8 @@ def train(
         raise UserError("no text to train on; expected: assay tokenizer train OUT PATH…")
     if out.is_dir():
         raise UserError(f"{out} is a folder; name the file to write, such as {out / 'tokenizer.json'}")
+    if out.exists() and not _is_tokenizer(out):
+        raise UserError(f"{out} exists and is no tokenizer; choose another name, so that it is not lost")
     started, done, documents = time.monotonic(), 0, 0
     with corpus_progress(quiet=json) as progress:
 
@@ -71,6 +73,16 @@ def train(
     if tokenizer.vocab < vocab:
         print("It is smaller than asked for, since every word of the text has become one token.")
     print(f"Next: `assay corpus tokenize LAB --tokenizer {out}`, or `assay init LAB --tokenizer {out}`.")
+
+
+def _is_tokenizer(path: Path) -> bool:
+    from tokenizers import Tokenizer
+
+    try:
+        Tokenizer.from_file(str(path))
+    except Exception:  # the library has no error of its own
+        return False
+    return True
 
 
 def compare(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from assay.interfaces.report.html import Content, Html, element
 from assay.interfaces.report.plot import SHAPES, line, place
+from assay.interfaces.report.replaced import check_replaced
 from assay.spec.errors import UserError
 from assay.training.files import replace_file
 
@@ -142,3 +143,4 @@ def check_picture(path: Path) -> None:
         raise UserError(f"{path} is a folder; name a file for the picture")
     if not path.absolute().parent.is_dir():
         raise UserError(f"{path}: there is no folder {path.parent}; make it first")
+    check_replaced(path, b"<svg", "picture")

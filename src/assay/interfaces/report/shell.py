@@ -5,6 +5,7 @@ from importlib import resources
 from pathlib import Path
 
 from assay.interfaces.report.html import Content, Html, element
+from assay.interfaces.report.replaced import check_replaced
 from assay.spec.errors import UserError
 from assay.training.files import replace_file
 
@@ -42,6 +43,7 @@ def check_target(target: Path) -> None:
         raise UserError(f"{target} is a folder; name the file that the report shall be written to")
     if not target.absolute().parent.is_dir():
         raise UserError(f"{target}: the report cannot be written there (No such file or directory); name another file")
+    check_replaced(target, b"<!doctype html", "page")
 
 
 def write_page(page: str, target: Path) -> None:
