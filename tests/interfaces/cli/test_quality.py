@@ -77,7 +77,7 @@ def test_from_labels_to_a_page(
     told = json.loads(capsys.readouterr().out)
     assert told["grades"] == {"1": 30, "5": 30}
     assert told["in_order"] > 0.95
-    quality.train(into=folder, labels=[one, other])
+    quality.train(into=folder, labels=[one, other], overwrite=True)
     assert "calibration error" in capsys.readouterr().out
 
     quality.report(folder, [text], html=tmp_path / "page.html", svg=tmp_path / "picture.svg", json=True)

@@ -287,7 +287,7 @@ def test_the_report_goes_into_the_labs_folder_or_where_it_is_asked_to(lab: Lab, 
     path = write_report(lab)
     assert path == lab.folder / "report.html"
     other = tmp_path / "elsewhere.html"
-    other.write_text("old", encoding="utf-8")
+    other.write_text("<!DOCTYPE html>old", encoding="utf-8")
     assert write_report(lab, other) == other
     assert other.read_bytes() == path.read_bytes()
     assert [p.name for p in tmp_path.iterdir()] == ["elsewhere.html"]
@@ -296,5 +296,8 @@ def test_the_report_goes_into_the_labs_folder_or_where_it_is_asked_to(lab: Lab, 
 def test_a_place_where_no_file_can_be_written_gets_one_clear_sentence(lab: Lab, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is a folder"):
         write_report(lab, tmp_path)
+    (tmp_path / "text.jsonl").write_text("{}")
+    with pytest.raises(UserError, match="exists and is no page"):
+        write_report(lab, tmp_path / "text.jsonl")
     with pytest.raises(UserError, match=r"missing.*No such file"):
         write_report(lab, tmp_path / "missing" / "report.html")

@@ -39,13 +39,16 @@ def test_everything_lies_inside_its_frame() -> None:
         assert float(frame.attrib["y"]) + float(frame.attrib["height"]) < height
 
 
-def test_a_picture_replaces_a_file_but_no_folder(tmp_path: Path) -> None:
+def test_a_picture_replaces_a_picture_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.svg"
-    path.write_text("old")
-    write_picture(path, "new\n")
-    assert path.read_text() == "new\n"
+    path.write_text("<svg>old</svg>")
+    write_picture(path, "<svg>new</svg>\n")
+    assert path.read_text() == "<svg>new</svg>\n"
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(UserError, match="is a folder"):
         write_picture(tmp_path, "new")
+    path.write_text("the text that a command reads")
+    with pytest.raises(UserError, match="exists and is no picture"):
+        write_picture(path, "<svg>new</svg>\n")
     with pytest.raises(UserError, match="there is no folder"):
         write_picture(tmp_path / "none" / "a.svg", "new")
