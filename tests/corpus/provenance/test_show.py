@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import zstandard
 
 from assay.corpus.decontamination.evaluations import Evaluation
 from assay.corpus.decontamination.step import Decontaminate
 from assay.corpus.documents import Source
+from assay.corpus.editions.rows import SCHEMA
 from assay.corpus.ingest.add import Intake, add
 from assay.corpus.licences.step import KeepLicensed
 from assay.corpus.provenance.in_folder import find_in_folder
@@ -142,6 +145,29 @@ def test_equal_texts_without_ids_have_stories_of_their_own(tmp_path: Path) -> No
     (tmp_path / "in" / "a.jsonl").write_text(json.dumps({"text": "new"}) + "\n")
     (story,) = find_in_folder(tmp_path / "dedup", "a.jsonl:2")
     assert [(chapter.step, chapter.fate) for chapter in story.chapters] == [("clean", "removed")]
+
+
+@pytest.mark.parametrize("side", ["kept", "removed"])
+@pytest.mark.parametrize("damage", ["cut short", "a text"])
+def test_what_is_damaged_is_named(tmp_path: Path, side: str, damage: str) -> None:
+    add(tmp_path, Intake((Source("web", str(_write(tmp_path / "in.jsonl"))),)))
+    run_in_lab(ToyClean(), tmp_path)
+    path = next((tmp_path / "text" / (tmp_path / "text" / "newest").read_text().strip() / side).glob("*.parquet"))
+    content = bytearray(path.read_bytes())
+    text = pq.ParquetFile(path).metadata.row_group(0).column(SCHEMA.get_field_index("text"))
+    content[text.data_page_offset + text.total_compressed_size // 2] ^= 255
+    path.write_bytes(content if damage == "a text" else path.read_bytes()[:-100])
+    with pytest.raises(UserError, match=rf"{re.escape(str(path))}: damaged \(.*; restore the file"):
+        find_in_lab(tmp_path, "b" if side == "removed" else "a")
+
+
+@pytest.mark.parametrize("side", ["kept", "removed", "changes"])
+def test_what_is_damaged_in_folders_is_named(tmp_path: Path, side: str) -> None:
+    run_bare(ToyClean(), _write(tmp_path / "in.jsonl"), tmp_path / "clean")
+    path = tmp_path / "clean" / side / "in.jsonl.zst"
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(UserError, match=rf"{re.escape(str(path))}: damaged or cut short"):
+        find_in_folder(tmp_path / "clean", "a")
 
 
 def test_the_whole_story_of_every_kind_of_document(tmp_path: Path) -> None:

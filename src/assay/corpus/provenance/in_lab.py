@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from assay.corpus.editions.edition import OpenEdition, has_text, lineage, newest_edition
 from assay.corpus.editions.entries import read_entry
@@ -17,6 +19,8 @@ from assay.corpus.removal.record import removed_documents
 from assay.corpus.removal.request import ON_REQUEST
 from assay.spec.errors import UserError
 
+_NAMES = ["domain", "id", "hash", "text_hash"]
+
 
 def find_in_lab(lab: Path, wanted: str) -> list[DocumentStory]:
     """The documents of a lab whose id is `wanted`, or whose hash, as they came in or in any edition, begins so.
@@ -25,7 +29,7 @@ def find_in_lab(lab: Path, wanted: str) -> list[DocumentStory]:
     their text.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or a file of an edition is damaged.
     """
     editions = list(lineage(newest_edition(lab)))[::-1] if has_text(lab) else []
     stories = _removed(lab, wanted)
@@ -61,21 +65,22 @@ def _asked(edition: OpenEdition, wanted: str) -> Iterator[Key]:
     for path, side in _files(edition):
         if side == "removed" and edition.manifest.parent:
             continue  # all of them are in the edition before
-        for batch in _read(path):
-            columns = (batch[name].to_pylist() for name in ("domain", "id", "hash", "text_hash"))
-            for domain, name, came, now in zip(*columns, strict=True):
-                if is_called(wanted, domain, name) or (
-                    prefix and (came.hex().startswith(prefix) or now.hex().startswith(prefix))
-                ):
-                    yield domain, name, came
+        with _opened(path) as file:
+            for batch in _names(file):
+                columns = (batch[name].to_pylist() for name in _NAMES)
+                for domain, name, came, now in zip(*columns, strict=True):
+                    if is_called(wanted, domain, name) or (
+                        prefix and (came.hex().startswith(prefix) or now.hex().startswith(prefix))
+                    ):
+                        yield domain, name, came
 
 
 def _rows(edition: OpenEdition, keys: Set[Key]) -> Iterator[tuple[dict[str, Any], bool]]:
     """The rows of some documents, and whether the edition removed them."""
     ids = pa.array([name for _, name, _ in keys], pa.string())
     for path, side in _files(edition):
-        with open_rows(path) as file:
-            for group, batch in enumerate(_read(path)):
+        with _opened(path) as file:
+            for group, batch in enumerate(_names(file)):
                 maybe = pc.is_in(batch["id"], ids)  # pyright: ignore[reportAttributeAccessIssue]
                 if pc.any(maybe).as_py():  # pyright: ignore[reportAttributeAccessIssue]
                     for row in file.read_row_group(group, use_threads=False).filter(maybe).to_pylist():
@@ -89,14 +94,20 @@ def _files(edition: OpenEdition) -> Iterator[tuple[Path, str]]:
             yield edition.shard(shard.name, side), side
 
 
-def _read(path: Path) -> Iterator[pa.Table]:
-    """A table of what names a document for each row group."""
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """A file of rows. Raises `UserError` wherever in it something turns out to be damaged."""
     try:
         with open_rows(path) as file:
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns=["domain", "id", "hash", "text_hash"], use_threads=False)
+            yield file
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise damaged(path, error) from None
+
+
+def _names(file: pq.ParquetFile) -> Iterator[pa.Table]:
+    """A table of what names a document for each row group."""
+    for group in range(file.num_row_groups):
+        yield file.read_row_group(group, columns=_NAMES, use_threads=False)
 
 
 def _begin(row: dict[str, Any]) -> DocumentStory:
