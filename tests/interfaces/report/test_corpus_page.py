@@ -125,6 +125,14 @@ def test_every_decontamination_is_told(facts: CorpusFacts) -> None:
     assert "1 of" not in Page(render(facts)).text["contamination"]
 
 
+def test_a_rule_that_was_used_twice_has_two_figures(facts: CorpusFacts) -> None:
+    steps = (*facts.steps, *(step for step in facts.steps if step.account.step == "dedup"))
+    page = render(facts.model_copy(update={"steps": steps}))
+    names = re.findall(r'id="(duplicates-[^"]+)"', page)
+    assert len(names) >= 2
+    assert len(set(names)) == len(names)
+
+
 def test_bare_files_without_anything_known_make_a_page_too(tmp_path: Path) -> None:
     found = analyse(open_collection(write(tmp_path / "one.jsonl", records(1)), tmp_path))
     page = Page(render(found))

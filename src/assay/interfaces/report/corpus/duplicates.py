@@ -33,16 +33,15 @@ def duplicates(facts: CorpusFacts) -> Html:
     if not parts:
         text = "No deduplication has been done; `assay corpus dedup` finds and removes duplicates. "
         return section("duplicates", "Duplicates", missing(text + left))
-    return section(
-        "duplicates",
-        "Duplicates",
-        element("p", left),
-        removed_since(steps),
-        [(_clusters if "clusters" in part else _pieces)(rule, part) for rule, part in parts],
-    )
+    figures: list[Html] = []
+    for place, (rule, part) in enumerate(parts):
+        before = sum(earlier == rule for earlier, _ in parts[:place])  # a rule may have been used more than once
+        name = f"duplicates-{rule}-{before + 1}" if before else f"duplicates-{rule}"
+        figures.append((_clusters if "clusters" in part else _pieces)(name, rule, part))
+    return section("duplicates", "Duplicates", element("p", left), removed_since(steps), figures)
 
 
-def _clusters(rule: str, part: dict[str, Any]) -> Html:
+def _clusters(name: str, rule: str, part: dict[str, Any]) -> Html:
     dropped = part.get("dropped", {})
     documents = int(dropped.get("documents", 0))
     text = (
@@ -70,10 +69,10 @@ def _clusters(rule: str, part: dict[str, Any]) -> Html:
         _pairs("The least alike that were dropped", part.get("least_alike", ())),
     ]
     content += [_curve(part["s_curve"]) if "s_curve" in part else None, _planted(part.get("planted", {}))]
-    return figure(f"duplicates-{rule}", _TITLES.get(rule, rule), text, content)
+    return figure(name, _TITLES.get(rule, rule), text, content)
 
 
-def _pieces(rule: str, part: dict[str, Any]) -> Html:
+def _pieces(name: str, rule: str, part: dict[str, Any]) -> Html:
     """Of lines, paragraphs or passages, which are no clusters of documents."""
     text = (
         f"{wording.plural(int(part.get('distinct', 0)), 'of them occurs again', 'of them occur again')}, "
@@ -85,7 +84,7 @@ def _pieces(rule: str, part: dict[str, Any]) -> Html:
         if row["text"]
     ]
     shown = details("The most frequent", table("As they stand in the text.", ["text", "occurrences"], rows, (1,)))
-    return figure(f"duplicates-{rule}", _TITLES.get(rule, rule), text, shown if rows else None)
+    return figure(name, _TITLES.get(rule, rule), text, shown if rows else None)
 
 
 def _curve(curve: dict[str, Any]) -> Html:
