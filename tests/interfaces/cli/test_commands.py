@@ -1,6 +1,7 @@
 """Each command does what it says, in words and with --json, from anywhere in a lab."""
 
 import json
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -70,6 +71,16 @@ def test_init_into_an_empty_folder_and_with_bpe(tmp_path: Path, material: Path) 
     words = ["--corpus", f"prose={material / 'prose'}", "--ladder", material / "ladder.toml", "--tokenizer", "bpe:300"]
     assert json.loads(ok("init", tmp_path / "new", *words, "--json"))["tokenizer"] == "bpe:300"
     assert ok("plan", tmp_path / "new")
+
+
+def test_init_passes_over_what_is_no_document_if_asked_to(tmp_path: Path, material: Path) -> None:
+    prose = shutil.copytree(material / "prose", tmp_path / "prose")
+    (prose / "broken.jsonl").write_text('{"text": "cut sh\\n')
+    words = ["init", tmp_path / "lab", "--corpus", f"prose={prose}", "--ladder", material / "ladder.toml"]
+    refused = assay(*words)
+    assert refused.code == 2
+    assert "broken.jsonl, line 1" in refused.err
+    assert json.loads(ok(*words, "--skip-bad", "--json"))["bad"] == {"broken JSON": 1}
 
 
 # reading commands

@@ -24,6 +24,7 @@ def init(
     ladder: Annotated[str, Parameter(help="'cpu', 'tiny', or a TOML file with [[ladder]] tables.")] = "cpu",
     trainer: Annotated[Path | None, Parameter(help="trainer.toml of another program that trains.")] = None,
     seed: Annotated[int, Parameter(help="Decides every seed of the lab.")] = 0,
+    skip_bad: Annotated[bool, Parameter(negative="", help="Pass over what is no document, and count it.")] = False,
     json: Json = False,
 ) -> None:
     """Make a lab: build its corpus and write lab.toml with every setting.
@@ -107,7 +108,7 @@ def init(
         with corpus_progress(quiet=json) as progress:
             if corpus_from is None:
                 check_names(sources)
-                account, _ = add(folder, Intake(tuple(sources)), progress=progress)
+                account, _ = add(folder, Intake(tuple(sources), skip_bad=skip_bad), progress=progress)
             else:
                 copy_editions(corpus_from, folder)
             edition = newest_edition(folder)
@@ -134,6 +135,7 @@ def init(
         print_json({"lab": str(lab.folder), "corpus": manifest.id, "tokenizer": manifest.tokenizer,
                     "duplicates_dropped": manifest.dropped_duplicates, "vault": manifest.vault,
                     "domains": domains,
+                    "bad": account.bad if account else {},
                     "other_files": account.model_dump()["other_files"] if account else {}})  # fmt: skip
         return
     print(f"Made {folder} with corpus {manifest.id} ({manifest.dropped_duplicates} exact duplicates dropped):")
