@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Literal
 
 import orjson
-import pyarrow as pa
 
 from assay.corpus.analysis.collection import Read, Removed
 from assay.corpus.analysis.facts import StepFacts
 from assay.corpus.editions.edition import MANIFEST, TEXT, OpenEdition, lineage
-from assay.corpus.editions.rows import damaged, open_rows
+from assay.corpus.editions.rows import open_rows
 from assay.corpus.manifest import TrainText
 from assay.corpus.steps.edition_input import EditionInput
 
@@ -58,12 +57,9 @@ class EditionText:
 
 
 def _removed(path: Path, step: str) -> Iterator[Removed]:
-    try:
-        with open_rows(path) as file:
-            for batch in file.iter_batches(256, columns=_COLUMNS):
-                for row in batch.to_pylist():
-                    yield Removed(
-                        step, row["removed_by"], row["detail"], row["id"], row["domain"], row["group"], row["text"]
-                    )
-    except (OSError, pa.ArrowException) as error:
-        raise damaged(path, error) from None
+    with open_rows(path) as file:
+        for batch in file.iter_batches(256, columns=_COLUMNS):
+            for row in batch.to_pylist():
+                yield Removed(
+                    step, row["removed_by"], row["detail"], row["id"], row["domain"], row["group"], row["text"]
+                )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from assay.corpus.documents import Document
 from assay.corpus.editions.edition import TEXT, OpenEdition
-from assay.corpus.editions.rows import SCHEMA, damaged, leaves, text_hash
+from assay.corpus.editions.rows import SCHEMA, leaves, readable, text_hash
 from assay.corpus.merkle import MerkleTree
 from assay.corpus.steps.edition_input import EditionInput
 from assay.spec.errors import UserError
@@ -23,14 +23,12 @@ def edition_documents(edition: OpenEdition) -> Iterator[tuple[str, Document]]:
     """
     tree = MerkleTree()
     for piece in EditionInput(edition).pieces():
-        try:
+        with readable(piece.path):
             table = piece.load().read(_COLUMNS)
             if any(name not in table.schema.names or table.field(name) != SCHEMA.field(name) for name in _COLUMNS):
                 raise UserError(f"{piece.path}: damaged (its columns are others); restore the file from a copy")
             tree.extend(leaves(table))
             columns = [table[column].to_pylist() for column in _COLUMNS]
-        except UnicodeDecodeError as error:
-            raise damaged(piece.path, error) from None
         for domain, text, name, source, licence, group, digest in zip(*columns, strict=True):
             if text_hash(text.encode()) != digest:
                 raise UserError(

@@ -1,6 +1,8 @@
 """The rows of an edition: documents with their provenance, as Parquet files."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -86,14 +88,24 @@ class RowsWriter:
         self._tables, self._held = [], 0
 
 
-def open_rows(path: Path) -> pq.ParquetFile:
-    """A file of rows, whose pages are compared with their checksums as they are read."""
-    return pq.ParquetFile(path, page_checksum_verification=True)
+@contextmanager
+def open_rows(path: Path) -> Iterator[pq.ParquetFile]:
+    """A file of rows, whose pages are compared with their checksums as they are read.
+
+    Raises:
+        UserError: as `readable`.
+    """
+    with readable(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        yield file
 
 
-def damaged(path: Path, error: Exception) -> UserError:
-    """What to say of a file of rows that cannot be read."""
-    return UserError(f"{path}: damaged ({str(error).splitlines()[0]}); restore the file from a copy")
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Raise `UserError` wherever, while a file of rows is read, it turns out to be damaged."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: damaged ({str(error).splitlines()[0]}); restore the file from a copy") from None
 
 
 def leaves(table: pa.Table) -> list[bytes]:

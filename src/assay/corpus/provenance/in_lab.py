@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Set
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pyarrow.parquet as pq
 from assay.corpus.editions.edition import OpenEdition, has_text, lineage, newest_edition
 from assay.corpus.editions.entries import read_entry
 from assay.corpus.editions.origin import Key, key_of, origin_of
-from assay.corpus.editions.rows import damaged, open_rows
+from assay.corpus.editions.rows import open_rows
 from assay.corpus.provenance.story import Chapter, DocumentStory, hash_prefix, is_called
 from assay.corpus.removal.record import removed_documents
 from assay.corpus.removal.request import ON_REQUEST
@@ -65,7 +64,7 @@ def _asked(edition: OpenEdition, wanted: str) -> Iterator[Key]:
     for path, side in _files(edition):
         if side == "removed" and edition.manifest.parent:
             continue  # all of them are in the edition before
-        with _opened(path) as file:
+        with open_rows(path) as file:
             for batch in _names(file):
                 columns = (batch[name].to_pylist() for name in _NAMES)
                 for domain, name, came, now in zip(*columns, strict=True):
@@ -79,7 +78,7 @@ def _rows(edition: OpenEdition, keys: Set[Key]) -> Iterator[tuple[dict[str, Any]
     """The rows of some documents, and whether the edition removed them."""
     ids = pa.array([name for _, name, _ in keys], pa.string())
     for path, side in _files(edition):
-        with _opened(path) as file:
+        with open_rows(path) as file:
             for group, batch in enumerate(_names(file)):
                 maybe = pc.is_in(batch["id"], ids)  # pyright: ignore[reportAttributeAccessIssue]
                 if pc.any(maybe).as_py():  # pyright: ignore[reportAttributeAccessIssue]
@@ -92,16 +91,6 @@ def _files(edition: OpenEdition) -> Iterator[tuple[Path, str]]:
     for side in ("kept", "removed"):
         for shard in edition.manifest.shards:
             yield edition.shard(shard.name, side), side
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """A file of rows. Raises `UserError` wherever in it something turns out to be damaged."""
-    try:
-        with open_rows(path) as file:
-            yield file
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise damaged(path, error) from None
 
 
 def _names(file: pq.ParquetFile) -> Iterator[pa.Table]:

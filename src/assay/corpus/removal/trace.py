@@ -9,7 +9,7 @@ import pyarrow as pa
 from assay.corpus.editions.edition import OpenEdition
 from assay.corpus.editions.entries import read_entry
 from assay.corpus.editions.origin import Key, Origin, key_of, origin_of
-from assay.corpus.editions.rows import damaged
+from assay.corpus.editions.rows import readable
 from assay.corpus.removal.quotations import Quotations
 from assay.corpus.removal.reading import Reading, files_of
 from assay.corpus.removal.request import Request
@@ -85,11 +85,9 @@ def meant_rows(edition: OpenEdition, request: Request, reading: Reading) -> Iter
     for side in ("kept", "removed"):
         for shard in edition.manifest.shards:
             path = edition.shard(shard.name, side)
-            try:
+            with readable(path):
                 for file, group in reading.groups(path):
                     meant = request.rows(file.read_row_group(group, columns=list(_MEANT_BY), use_threads=False))
                     if meant.any():
                         table = file.read_row_group(group, use_threads=False).filter(pa.array(meant))
                         yield from ((row, side) for row in table.to_pylist())
-            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-                raise damaged(path, error) from None

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.corpus.editions.edition import OpenEdition
-from assay.corpus.editions.rows import damaged, open_rows
+from assay.corpus.editions.rows import open_rows, readable
 from assay.corpus.steps.account import Files
 from assay.corpus.texts import Texts
 
@@ -32,11 +32,8 @@ class EditionBatch:
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Some columns, or all."""
-        try:
-            with open_rows(self._path) as file:
-                return file.read_row_group(self._group, columns=columns, use_threads=False)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise damaged(self._path, error) from None
+        with open_rows(self._path) as file:
+            return file.read_row_group(self._group, columns=columns, use_threads=False)
 
     @cached_property
     def table(self) -> pa.Table:
@@ -112,10 +109,8 @@ class EditionInput:
     def pieces(self) -> Iterator[EditionPiece]:
         index, first, before = 0, 0, 0
         for shard, path in enumerate(self._paths):
-            try:
+            with readable(path):
                 metadata = pq.read_metadata(path)
-            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-                raise damaged(path, error) from None
             size, groups = path.stat().st_size, metadata.num_row_groups
             for group in range(groups):
                 rows = metadata.row_group(group).num_rows
